@@ -1,1 +1,1 @@
-export * from './gen/kassa/common/v1/common_pb.ts';
+export * from './gen/kassa/common/v1/common_pb.js';

@@ -1,6 +1,6 @@
 import { define } from './definition.ts';
-import { InventoryService } from './gen/kassa/inventory/v1/inventory_pb.ts';
+import { InventoryService } from './gen/kassa/inventory/v1/inventory_pb.js';
 
-export * from './gen/kassa/inventory/v1/inventory_pb.ts';
+export * from './gen/kassa/inventory/v1/inventory_pb.js';
 
 export const inventoryDefinition = define(InventoryService);

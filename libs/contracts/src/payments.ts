@@ -1,6 +1,6 @@
 import { define } from './definition.ts';
-import { PaymentsService } from './gen/kassa/payments/v1/payments_pb.ts';
+import { PaymentsService } from './gen/kassa/payments/v1/payments_pb.js';
 
-export * from './gen/kassa/payments/v1/payments_pb.ts';
+export * from './gen/kassa/payments/v1/payments_pb.js';
 
 export const paymentsDefinition = define(PaymentsService);
