@@ -1,0 +1,146 @@
+import { readdirSync } from 'node:fs';
+import { metrics } from '@opentelemetry/api';
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { KassaError } from '@kassa/problem';
+import { translate } from './errors.ts';
+
+/** A named prepared statement. The name is unique in its service; the text never changes while the process runs. */
+export interface Statement {
+  name: string;
+  text: string;
+}
+
+export interface DatabaseOptions {
+  /** postgresql://user:password@host:port/database */
+  url: string;
+  /** Connections at most, shared by prepared statements and Prisma. */
+  poolMax: number;
+  /** Shown in pg_stat_activity. */
+  applicationName: string;
+  /** Milliseconds after which PostgreSQL ends a statement. */
+  statementTimeoutMs?: number;
+  /** Told of a connection that broke while idle; the pool replaces it. */
+  onError?: (error: Error) => void;
+}
+
+export interface Database {
+  pool: pg.Pool;
+  /**
+   * Runs one prepared statement, which is its own transaction.
+   * Throws ExpectationFailed where the statement refused itself (kassa_expect), KassaError unavailable where the database cannot be
+   * reached or ends the statement, KassaError write-conflict on deadlock or serialization failure; anything else is a bug.
+   */
+  query<Row extends object = Record<string, unknown>>(statement: Statement, values: unknown[]): Promise<{ rows: Row[]; rowCount: number | null }>;
+  /** Runs `work` between BEGIN and COMMIT. A deadlock or serialization failure is repeated up to three times. */
+  transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T>;
+  /** The adapter for a PrismaClient on the same pool. */
+  prismaAdapter(): PrismaPg;
+  /** Names of the migrations the code was built with and this schema has not finished; empty means current. */
+  missingMigrations(migrationsFolder: URL): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** Opens the pool. Nothing is connected yet: a service starts without its database and says in /readyz what it waits for. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolMax,
+    application_name: options.applicationName,
+    statement_timeout: options.statementTimeoutMs ?? 10_000,
+    idle_in_transaction_session_timeout: 30_000,
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
+  });
+  pool.on('error', (error) => options.onError?.(error));
+  const stopGauges = observePool(pool);
+
+  async function query(statement: Statement, values: unknown[]) {
+    try {
+      return await pool.query({ name: statement.name, text: statement.text, values });
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  return {
+    pool,
+    query: query as Database['query'],
+    transaction: (work) => runTransaction(pool, work, 3),
+    prismaAdapter: () => new PrismaPg(pool),
+    async missingMigrations(folder) {
+      const wanted = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+      const done = await finishedMigrations(pool);
+      return wanted.filter((name) => !done.has(name)).sort();
+    },
+    async close() {
+      stopGauges();
+      await pool.end();
+    },
+  };
+}
+
+async function runTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>, attempts: number): Promise<T> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw translate(error);
+  });
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((rollbackError: Error) => {
+      // The connection is gone, and the transaction with it: the pool must not hand this client out again.
+      broken = rollbackError;
+    });
+    const translated = translate(error);
+    if (attempts > 1 && translated instanceof KassaError && translated.code === 'write-conflict') {
+      return await runTransaction(pool, work, attempts - 1);
+    }
+    throw translated;
+  } finally {
+    client.release(broken);
+  }
+}
+
+async function finishedMigrations(pool: pg.Pool): Promise<Set<string>> {
+  try {
+    const { rows } = await pool.query<{ migration_name: string }>(
+      'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL',
+    );
+    return new Set(rows.map((row) => row.migration_name));
+  } catch (error) {
+    if ((error as { code?: string }).code === '42P01') return new Set();
+    throw translate(error);
+  }
+}
+
+/** Integers of 8 bytes as safe numbers, dates as they are written (a business date has no zone); all else as pg does it. */
+function typeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
+  if (oid === pg.types.builtins.INT8) return safeInteger;
+  if (oid === pg.types.builtins.DATE) return (value) => value;
+  return pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown;
+}
+
+function safeInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${text} is beyond a safe integer`);
+  return value;
+}
+
+function observePool(pool: pg.Pool): () => void {
+  const meter = metrics.getMeter('kassa-database');
+  const connections = meter.createObservableGauge('kassa_database_pool_connections', { description: 'Connections of the pool by state' });
+  const waiting = meter.createObservableGauge('kassa_database_pool_waiting', { description: 'Statements waiting for a connection' });
+  const observe = (result: { observe(gauge: typeof connections, value: number, labels?: Record<string, string>): void }) => {
+    result.observe(connections, pool.totalCount - pool.idleCount, { state: 'busy' });
+    result.observe(connections, pool.idleCount, { state: 'idle' });
+    result.observe(waiting, pool.waitingCount);
+  };
+  meter.addBatchObservableCallback(observe, [connections, waiting]);
+  return () => meter.removeBatchObservableCallback(observe, [connections, waiting]);
+}
+
