@@ -5,8 +5,8 @@ export interface Backoff {
 }
 
 /**
- * The pause before the attempt after `failures` failed ones: anything between nothing and a ceiling that doubles each time up to maxMs.
- * The whole width is random, so that a hundred readers which lost the same server do not come back together.
+ * The pause before the attempt after `failures` failed ones: anything between nothing and a ceiling that doubles each time up
+ * to maxMs. The whole width is random, so that a hundred readers which lost the same server do not come back together.
  */
 export function backoffMs({ firstMs, maxMs }: Backoff, failures: number, chance: number): number {
   const ceiling = Math.min(maxMs, firstMs * 2 ** Math.min(failures, 30));

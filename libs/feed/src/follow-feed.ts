@@ -35,11 +35,11 @@ export interface FollowOptions {
 }
 
 /**
- * Keeps a copy of inventory's rows: a snapshot where there is none, then every change in order, for as long as the signal lets it.
- * Resolves when the signal is raised and the write under way has ended; it never rejects. What fails is told to onState and tried again.
+ * Keeps a copy of inventory's rows: a snapshot where there is none, then every change in order, until the signal is raised.
+ * Resolves when the write under way has ended after that; it never rejects. What fails is told to onState and tried again.
  *
- * Any number of processes may follow into the same store. Each reads the feed for itself; the store's position decides which of them
- * writes a change, and the others find it written. There is no leader to elect and none to wait for when it dies.
+ * Any number of processes may follow into the same store. Each reads the feed for itself; the store's position decides which
+ * of them writes a change, and the others find it written. There is no leader to elect and none to wait for when it dies.
  */
 export async function followFeed(options: FollowOptions): Promise<void> {
   const { signal, onState, backoff = { firstMs: 200, maxMs: 5_000 } } = options;
@@ -182,8 +182,8 @@ class StoreMoved extends Error {
 }
 
 /**
- * Why a batch cannot follow on a position, if so. A repeated batch, or one that reaches over what is stored, is fine. A heartbeat from
- * behind is not: then inventory itself stands at less than was read from it.
+ * Why a batch cannot follow on a position, if so. A repeated batch, or one that reaches over what is stored, is fine.
+ * A heartbeat from behind is not: then inventory itself stands at less than was read from it.
  */
 function reasonToDoubt(batch: Batch, here: FeedPosition): SnapshotReason | undefined {
   if (batch.epoch !== here.epoch) return 'epoch';

@@ -12,8 +12,8 @@ export function countSnapshot(reason: SnapshotReason): void {
 }
 
 /**
- * Shows a follower's state as gauges: kassa_feed_seq, kassa_feed_lag_seconds (since the last contact, by this process's clock) and
- * kassa_feed_connected (1 while a stream is heard). Nothing is shown before the first contact. Returns what ends it.
+ * Shows a follower's state as gauges: kassa_feed_seq, kassa_feed_lag_seconds (since the last contact, by this process's clock)
+ * and kassa_feed_connected (1 while a stream is heard). Returns what ends it.
  */
 export function observeFeed(state: () => FeedState): () => void {
   const seq = meter.createObservableGauge('kassa_feed_seq', { description: 'Last stored sequence of the change feed' });

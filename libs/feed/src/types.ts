@@ -32,7 +32,7 @@ export interface Batch {
  */
 export type Stored = 'stored' | 'moved';
 
-/** Why rows are read anew: there were none, changes are missing, the numbering began anew, or the feed stands behind the reader. */
+/** Why rows are read anew: there are none, changes are missing, the numbering began anew, or the feed stands behind us. */
 export type SnapshotReason = 'empty' | 'gap' | 'epoch' | 'went-back';
 
 export interface FeedState {

@@ -34,7 +34,7 @@ export function batch(epoch: string, afterSeq: number, throughSeq: number, stock
 export const stream = (...messages: StreamMessage[]): Answer => ({ messages });
 export const refusal = (code: ErrorCode): Answer => ({ then: new KassaError(code) });
 
-/** Inventory that answers each call with the next line of a script, notes what it was asked, and raises `over` after the last line. */
+/** Inventory that answers each call with the next line of a script, notes what it was asked, and calls `over` after the last. */
 export function scriptedInventory(script: Answer[], journal: string[], over: () => void): FeedClient {
   const lines = [...script];
   async function* answer<T>(make: (message: Message) => T): AsyncGenerator<T> {
