@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { OAuth2Server, type MutableResponse, type MutableToken, type Payload, type TokenRequestIncomingMessage } from 'oauth2-mock-server';
+
+export type Role = 'cashier' | 'supervisor' | 'stock-clerk' | 'web-shop' | 'operator' | 'service';
+
+/** Who a token speaks for. All fields may be left out: a cashier of register dk-001-01, logged in just now. */
+export interface Person {
+  role?: Role;
+  roles?: Role[];
+  /** Id of a shop, such as `dk-001`; null leaves the claim out. */
+  shop?: string | null;
+  /** Id of a register, such as `dk-001-01`; null leaves the claim out. */
+  register?: string | null;
+  sub?: string;
+  /** Id of the login session. */
+  sid?: string;
+  /** Login time in seconds since 1970. */
+  authTime?: number;
+  audience?: string;
+  /** A token whose time ran out a minute ago. */
+  expired?: boolean;
+  expiresInSeconds?: number;
+}
+
+export interface Issuer {
+  /** Value of OIDC_ISSUER; its keys are at /jwks, its token endpoint at /token. */
+  url: string;
+  /** A signed access token. */
+  token(person?: Person): Promise<string>;
+  /** A token of a service calling another one. */
+  serviceToken(service: string): Promise<string>;
+  /** The signing key with its private part, to be kept by whoever starts the same issuer again. */
+  key: Record<string, unknown>;
+  stop(): Promise<void>;
+}
+
+export interface IssuerOptions {
+  /** 0, the default, takes any free port. */
+  port?: number;
+  /** A key from an earlier `Issuer.key`; a new one is made otherwise. */
+  key?: Record<string, unknown>;
+  /** Secret by client id. The client `desk` may ask for tokens of persons, every other one for its own service token only. Absent: nobody is checked. */
+  secrets?: Record<string, string>;
+}
+
+/**
+ * An OIDC issuer for tests and development, on loopback: RS256 keys at /jwks, the client credentials grant at /token. A token of a
+ * person is asked for with the extra form fields sub, roles (separated by blanks), shop, register and sid.
+ */
+export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> {
+  const server = new OAuth2Server();
+  const key = options.key ? await server.issuer.keys.add(options.key) : await server.issuer.keys.generate('RS256');
+  await server.start(options.port ?? 0, '127.0.0.1');
+  const url = `http://127.0.0.1:${server.address().port}`;
+  server.issuer.url = url;
+
+  server.service.on('beforeTokenSigning', (token: MutableToken, request: TokenRequestIncomingMessage) => {
+    const form = request.body as unknown as Record<string, string | undefined>;
+    const isPerson = form['roles'] !== undefined;
+    Object.assign(token.payload, isPerson ? personClaims(personOf(form)) : serviceClaims(credentials(request).id));
+  });
+  server.service.on('beforeResponse', (response: MutableResponse, request: TokenRequestIncomingMessage) => {
+    if (options.secrets && !mayAsk(request, options.secrets)) Object.assign(response, { statusCode: 401, body: { error: 'invalid_client' } });
+  });
+
+  const sign = (claims: Payload | object, expiresIn: number) =>
+    server.issuer.buildToken({ expiresIn, scopesOrTransform: (_header, payload) => void Object.assign(payload, claims) });
+  return {
+    url,
+    key,
+    token: (person = {}) => sign(personClaims(person), person.expired ? -60 : (person.expiresInSeconds ?? 3600)),
+    serviceToken: (service) => sign(serviceClaims(service), 3600),
+    stop: () => server.stop(),
+  };
+}
+
+/** An issuer that signs for every client, whatever its secret. */
+export const testIssuer = (): Promise<Issuer> => startIssuer();
+
+function personClaims(person: Person): object {
+  const shop = person.shop === undefined ? 'dk-001' : person.shop;
+  const register = person.register === undefined && shop !== null ? `${shop}-01` : person.register;
+  return {
+    sub: person.sub ?? 'employee-1',
+    aud: person.audience ?? 'kassa',
+    roles: person.roles ?? [person.role ?? 'cashier'],
+    ...(shop === null ? {} : { shop }),
+    ...(register ? { register } : {}),
+    sid: person.sid ?? randomUUID(),
+    auth_time: person.authTime ?? Math.floor(Date.now() / 1000),
+  };
+}
+
+function serviceClaims(service: string): object {
+  return { sub: service, aud: 'kassa', roles: ['service'], auth_time: Math.floor(Date.now() / 1000) };
+}
+
+function personOf(form: Record<string, string | undefined>): Person {
+  return {
+    roles: (form['roles'] ?? '').split(' ').filter(Boolean) as Role[],
+    shop: form['shop'] ?? null,
+    register: form['register'] ?? null,
+    ...(form['sub'] ? { sub: form['sub'] } : {}),
+    ...(form['sid'] ? { sid: form['sid'] } : {}),
+    ...(form['auth_time'] ? { authTime: Number(form['auth_time']) } : {}),
+  };
+}
+
+/** From the form, or from HTTP Basic (RFC 6749 §2.3.1). */
+function credentials(request: TokenRequestIncomingMessage): { id: string; secret: string } {
+  const form = request.body as unknown as Record<string, string | undefined>;
+  const [scheme, encoded] = (request.headers.authorization ?? '').split(' ');
+  if (scheme?.toLowerCase() !== 'basic') return { id: form['client_id'] ?? '', secret: form['client_secret'] ?? '' };
+  const [id = '', secret = ''] = Buffer.from(encoded ?? '', 'base64').toString().split(':').map(decodeURIComponent);
+  return { id, secret };
+}
+
+function mayAsk(request: TokenRequestIncomingMessage, secrets: Record<string, string>): boolean {
+  const { id, secret } = credentials(request);
+  const form = request.body as unknown as Record<string, string | undefined>;
+  const isPerson = form['roles'] !== undefined;
+  const isRight = Object.hasOwn(secrets, id) && secrets[id] === secret;
+  return isRight && isPerson === (id === 'desk') && !form['roles']?.split(' ').includes('service');
+}
