@@ -1,0 +1,110 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { errorKind, type ErrorCode } from '@kassa/problem';
+import type { Route } from './route.ts';
+
+export interface Docs {
+  title: string;
+  /** Markdown shown on top of the page. */
+  description: string;
+  version: string;
+}
+
+type AnyRoute = Route<unknown, unknown, string, unknown, unknown, unknown>;
+interface Operation {
+  parameters?: unknown[];
+  responses: Record<string, unknown>;
+  security?: unknown[];
+  [member: string]: unknown;
+}
+
+const writeErrors: ErrorCode[] = ['idempotency-key-missing', 'idempotency-key-invalid', 'idempotency-key-reused', 'request-in-progress'];
+const guardedErrors: ErrorCode[] = ['unauthenticated', 'forbidden'];
+const everyError: ErrorCode[] = ['validation-failed', 'unavailable', 'internal-error'];
+
+/** OpenAPI 3.1 at /openapi.json, made of the routes' own zod schemas, with a page to try it at /docs. */
+export async function registerDocs(app: FastifyInstance, docs: Docs): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: docs,
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+      security: [{ bearer: [] }],
+    },
+    transform: (given) => {
+      const done = jsonSchemaTransform(given as Parameters<typeof jsonSchemaTransform>[0]);
+      const config = given.route.config;
+      return config?.kassa ? { ...done, schema: describe(done.schema as unknown as Operation, config.kassa, config.isWrite === true) as never } : done;
+    },
+    transformObject: (given) => addHeadersAndErrors(jsonSchemaTransformObject(given) as never) as never,
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { persistAuthorization: true, tryItOutEnabled: true } });
+  app.get('/openapi.json', { schema: { hide: true } as never }, async () => app.swagger());
+}
+
+/** Hands what Fastify's schema cannot say over to addHeadersAndErrors(), through extension members. */
+function describe(schema: Operation, route: AnyRoute, isWrite: boolean): Operation {
+  const errors = [...(route.errors ?? []), ...(isWrite ? writeErrors : []), ...(route.roles === 'public' ? [] : guardedErrors), ...everyError];
+  if (route.needsIfMatch === true) errors.push('precondition-required', 'precondition-failed');
+  return {
+    ...schema,
+    'x-kassa-roles': route.roles,
+    'x-kassa-errors': [...new Set(errors)].sort(),
+    'x-kassa-headers': [...(isWrite ? ['Idempotency-Key'] : []), ...(route.needsIfMatch === true ? ['If-Match'] : [])],
+    ...(route.roles === 'public' ? { security: [] } : {}),
+    ...(route.bodyAs === 'stream' ? { consumes: ['text/csv'] } : {}),
+  };
+}
+
+interface Document {
+  paths?: Record<string, Record<string, Operation>>;
+  components?: { schemas?: Record<string, unknown> };
+}
+
+function addHeadersAndErrors(document: Document): Document {
+  for (const path of Object.values(document.paths ?? {})) {
+    for (const operation of Object.values(path)) {
+      const headers = (operation['x-kassa-headers'] as string[] | undefined) ?? [];
+      delete operation['x-kassa-headers'];
+      const parameters = headers.map((name) => ({ name, in: 'header', required: true, schema: { type: 'string' }, description: headerNotes[name] }));
+      if (parameters.length > 0) operation.parameters = [...(operation.parameters ?? []), ...parameters];
+      addErrors(operation, (operation['x-kassa-errors'] as ErrorCode[] | undefined) ?? []);
+    }
+  }
+  document.components = { ...document.components, schemas: { ...document.components?.schemas, Problem: problemSchema } };
+  return document;
+}
+
+const headerNotes: Record<string, string> = {
+  'Idempotency-Key': 'a fresh UUID for each new write, the same one when it is repeated',
+  'If-Match': 'the ETag last read, like "3"',
+};
+
+function addErrors(operation: Operation, codes: ErrorCode[]): void {
+  const byStatus = Map.groupBy(codes, (code) => errorKind(code).status);
+  for (const [status, ofStatus] of byStatus) {
+    operation.responses[String(status)] ??= {
+      description: ofStatus.map((code) => `\`${code}\`: ${errorKind(code).title}`).join('. '),
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+    };
+  }
+}
+
+const problemSchema = {
+  type: 'object',
+  description: 'A problem document, RFC 9457. A code may add members of its own.',
+  required: ['type', 'title', 'status', 'code', 'detail', 'traceId', 'retryable'],
+  properties: {
+    type: { type: 'string', format: 'uri' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    code: { type: 'string', description: 'One of the codes listed at the operation; never renamed.' },
+    detail: { type: 'string', description: 'What happened and what to do.' },
+    traceId: { type: 'string' },
+    retryable: { type: 'boolean', description: 'Whether the same request may succeed when sent again.' },
+    instance: { type: 'string' },
+    errors: { type: 'array', items: { type: 'object', properties: { pointer: { type: 'string' }, detail: { type: 'string' } } } },
+  },
+};

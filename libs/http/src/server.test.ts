@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { KassaError } from '@kassa/problem';
+import { z } from 'zod';
+import { createHttpServer, pageOf, pageQuery, type HttpServer } from './index.ts';
+
+type Caller = { subject: string; roles: readonly string[] };
+let server: HttpServer<Caller, string, string>;
+
+beforeAll(async () => {
+  server = await createHttpServer<Caller, string, string>({
+    docs: { title: 'Test', description: '', version: '1.0.0' },
+    log: { info() {}, warn() {}, error() {}, level: 'info' },
+    authenticate: async (header) => {
+      if (header === undefined) throw new KassaError('unauthenticated');
+      return { subject: 's', roles: [header] };
+    },
+    readKey: ({ header }) => {
+      if (header === undefined) throw new KassaError('idempotency-key-missing');
+      return header;
+    },
+  });
+  const Thing = z.strictObject({ name: z.string().min(1), count: z.number().int().positive().optional() }).meta({ id: 'Thing' });
+  server.route({
+    method: 'POST',
+    url: '/v1/things',
+    summary: 'Make a thing',
+    tags: ['things'],
+    roles: ['maker'],
+    body: Thing,
+    responses: { 201: z.object({ name: z.string(), key: z.string() }) },
+    errors: ['already-exists'],
+    handler: async ({ body, key }) => ({ status: 201, body: { name: body.name, key, hidden: true }, headers: { etag: '"1"' } }),
+  });
+  server.route({
+    method: 'GET',
+    url: '/v1/things/:id',
+    summary: 'A thing',
+    tags: ['things'],
+    roles: ['maker'],
+    params: z.strictObject({ id: z.coerce.number() }),
+    query: z.strictObject({ ...pageQuery }),
+    responses: { 200: pageOf(Thing) },
+    handler: async ({ params }) => {
+      if (params.id === 7) throw new Error('secret inside');
+      return { status: 200, body: { items: [{ name: String(params.id) }] }, headers: { etag: '"5"' } };
+    },
+  });
+  server.route({
+    method: 'PATCH',
+    url: '/v1/things/:id',
+    summary: 'Change a thing',
+    tags: ['things'],
+    roles: ['maker'],
+    needsIfMatch: true,
+    body: Thing,
+    responses: { 200: Thing },
+    handler: async ({ ifMatch, body }) => ({ status: 200, body: { ...body, count: ifMatch } }),
+  });
+});
+afterAll(() => server.close());
+
+const post = (payload: string, headers: Record<string, string> = {}) =>
+  server.inject({ method: 'POST', url: '/v1/things', payload, headers: { authorization: 'maker', 'idempotency-key': 'k', 'content-type': 'application/json', ...headers } });
+
+test('A good request is answered with what its schema names and nothing more', async () => {
+  const reply = await post('{"name":"a"}');
+  expect(reply.statusCode).toBe(201);
+  expect(reply.json()).toEqual({ name: 'a', key: 'k' });
+  expect(reply.headers['etag']).toBe('"1"');
+});
+
+test.each([
+  ['broken JSON', '{"name":', {}, 400, 'malformed-request'],
+  ['a poisoned prototype', '{"name":"a","__proto__":{"x":1}}', {}, 400, 'malformed-request'],
+  ['a wrong type', '{"name":1}', {}, 400, 'validation-failed'],
+  ['an unknown field', '{"name":"a","nam":"b"}', {}, 400, 'validation-failed'],
+  ['no body', '', {}, 400, 'validation-failed'],
+  ['a large body', `{"name":"${'x'.repeat(70_000)}"}`, {}, 413, 'body-too-large'],
+  ['another content type', 'name=a', { 'content-type': 'application/x-www-form-urlencoded' }, 415, 'media-type-unsupported'],
+  ['CSV where JSON is asked for', 'name', { 'content-type': 'text/csv' }, 415, 'media-type-unsupported'],
+  ['a role that may not', '{"name":"a"}', { authorization: 'reader' }, 403, 'forbidden'],
+])('%s is a problem document', async (_name, payload, headers, status, code) => {
+  const reply = await post(payload, headers);
+  expect([reply.statusCode, reply.json().code, reply.headers['content-type']]).toEqual([status, code, 'application/problem+json; charset=utf-8']);
+});
+
+test('An unknown field is named by its pointer', async () => {
+  expect((await post('{"name":"a","nam":"b"}')).json().errors).toEqual([{ pointer: '/nam', detail: 'is not a field of this request' }]);
+});
+
+test('A bug tells the client nothing but a trace id', async () => {
+  const reply = await server.inject({ url: '/v1/things/7', headers: { authorization: 'maker' } });
+  expect(reply.statusCode).toBe(500);
+  expect(reply.body).not.toContain('secret inside');
+});
+
+test('A reader that has the current version gets 304', async () => {
+  const reply = await server.inject({ url: '/v1/things/1', headers: { authorization: 'maker', 'if-none-match': '"5"' } });
+  expect([reply.statusCode, reply.body]).toEqual([304, '']);
+});
+
+test('A change without If-Match is 428, with it the version reaches the handler', async () => {
+  const headers = { authorization: 'maker', 'idempotency-key': 'k', 'content-type': 'application/json' };
+  const without = await server.inject({ method: 'PATCH', url: '/v1/things/1', payload: '{"name":"a"}', headers });
+  const having = await server.inject({ method: 'PATCH', url: '/v1/things/1', payload: '{"name":"a"}', headers: { ...headers, 'if-match': '"3"' } });
+  expect([without.statusCode, having.json()]).toEqual([428, { name: 'a', count: 3 }]);
+});
+
+test('The OpenAPI document says what the routes say', async () => {
+  const document = (await server.openapi()) as { openapi: string; paths: Record<string, Record<string, { parameters?: { name: string }[]; responses: object }>> };
+  expect(document.openapi).toBe('3.1.0');
+  const operation = document.paths['/v1/things']?.['post'];
+  expect(operation?.parameters?.map(({ name }) => name)).toEqual(['Idempotency-Key']);
+  expect(Object.keys(operation?.responses ?? {})).toEqual(['201', '400', '401', '403', '409', '422', '500', '503']);
+});

@@ -1,0 +1,234 @@
+import type { AddressInfo } from 'node:net';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify';
+import { KassaError } from '@kassa/problem';
+import { z } from 'zod';
+import { registerDocs, type Docs } from './docs.ts';
+import { problemOf, rawProblem, sendProblem } from './errors.ts';
+import type { Answer, Call, Route, RouteFunction } from './route.ts';
+import { observeRequests, traceIdOf } from './telemetry.ts';
+import { serializerCompiler, validatorCompiler } from './validation.ts';
+
+export interface KeyFacts {
+  header: string | undefined;
+  subject: string;
+  method: string;
+  path: string;
+  body: unknown;
+  traceId: string;
+}
+
+/** As much of a logger as requests need. */
+export interface Log {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+  level: string;
+}
+
+export interface HttpServerOptions<Caller, Key> {
+  docs: Docs;
+  log: Log;
+  /** Turns the Authorization header into a caller, or throws unauthenticated. */
+  authenticate(authorization: string | undefined): Promise<Caller>;
+  /** Turns the Idempotency-Key header of a write into a key, or throws idempotency-key-missing. */
+  readKey(facts: KeyFacts): Key;
+  /** Bytes a JSON body may have; default 64 KiB, which a mesh may still retry. */
+  bodyLimitBytes?: number;
+}
+
+export interface HttpServer<Caller, Key, Role extends string> {
+  route: RouteFunction<Caller, Key, Role>;
+  /** Listens and answers the port. */
+  listen(host: string, port: number): Promise<number>;
+  /** Stops taking connections, finishes every request that was accepted, closes. */
+  close(): Promise<void>;
+  /** The OpenAPI 3.1 document of the routes so far. */
+  openapi(): Promise<Record<string, unknown>>;
+  /** Sends a request without a socket, for tests of one route. */
+  inject: FastifyInstance['inject'];
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    kassa?: AnyRoute;
+    isWrite?: boolean;
+  }
+}
+
+type AnyRoute = Route<unknown, unknown, string, unknown, unknown, unknown>;
+interface KassaRequest extends FastifyRequest {
+  rawBytes?: Buffer;
+}
+
+/**
+ * The HTTP server every service has: bearer tokens and roles, zod validation, idempotency keys, ETag and If-None-Match,
+ * problem documents for whatever goes wrong, OpenAPI at /openapi.json with a UI at /docs, one span, metric and log line a request.
+ */
+export async function createHttpServer<Caller extends { subject: string; roles: readonly string[] }, Key, Role extends string>(
+  options: HttpServerOptions<Caller, Key>,
+): Promise<HttpServer<Caller, Key, Role>> {
+  const app = fastify({
+    bodyLimit: options.bodyLimitBytes ?? 65_536,
+    logger: false,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 255 },
+    frameworkErrors: (error, request, reply) => fail(error, request, reply, options.log),
+    clientErrorHandler: (error, socket) => {
+      if (socket.writable) socket.end(rawProblem((error as { code?: string }).code === 'HPE_HEADER_OVERFLOW' ? 'body-too-large' : 'malformed-request'));
+      else socket.destroy();
+    },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler((error, request, reply) => fail(error, request, reply, options.log));
+  app.setNotFoundHandler((request, reply) => fail(new KassaError('not-found', { detail: `There is no ${request.method} ${request.url.split('?')[0]} here; see /docs.` }), request, reply, options.log));
+  parseBodies(app);
+  observeRequests(app, options.log);
+  await registerDocs(app, options.docs);
+
+  const route = (given: AnyRoute) => app.route(toFastifyRoute(given, options));
+  registerLogLevel(route, options.log);
+
+  return {
+    route: route as RouteFunction<Caller, Key, Role>,
+    async listen(host, port) {
+      await app.listen({ host, port });
+      return (app.server.address() as AddressInfo).port;
+    },
+    close: () => app.close(),
+    async openapi() {
+      await app.ready();
+      return app.swagger() as unknown as Record<string, unknown>;
+    },
+    inject: app.inject.bind(app) as FastifyInstance['inject'],
+  };
+}
+
+function toFastifyRoute<Caller extends { subject: string; roles: readonly string[] }, Key>(route: AnyRoute, options: HttpServerOptions<Caller, Key>): RouteOptions {
+  const isWrite = (route.method === 'POST' || route.method === 'PATCH' || route.method === 'DELETE') && route.isRead !== true && route.roles !== 'public';
+  const bodyAs = route.bodyAs ?? 'json';
+  return {
+    method: route.method,
+    url: route.url,
+    config: { kassa: route, isWrite },
+    schema: {
+      summary: route.summary,
+      tags: route.tags,
+      ...(route.description === undefined ? {} : { description: route.description }),
+      ...(route.params === undefined ? {} : { params: route.params }),
+      ...(route.query === undefined ? {} : { querystring: route.query }),
+      ...(route.body === undefined || bodyAs !== 'json' ? {} : { body: route.body }),
+      response: route.responses,
+    },
+    onRequest: async (request: FastifyRequest) => {
+      checkMediaType(request, bodyAs);
+      if (route.roles === 'public') return;
+      const caller = await options.authenticate(request.headers.authorization);
+      if (!route.roles.some((role) => caller.roles.includes(role))) {
+        throw new KassaError('forbidden', { detail: `This needs one of the roles ${route.roles.join(', ')}.` });
+      }
+      (request as unknown as { caller: Caller }).caller = caller;
+    },
+    handler: async (request, reply) => {
+      const caller = (request as unknown as { caller: Caller }).caller;
+      const path = request.url.split('?')[0] as string;
+      const traceId = traceIdOf(request);
+      const call: Call<unknown, unknown, unknown, unknown, unknown> = {
+        params: request.params as never,
+        query: request.query as never,
+        body: (bodyAs === 'bytes' ? (request as KassaRequest).rawBytes : request.body) as never,
+        caller,
+        key: isWrite
+          ? options.readKey({
+              header: request.headers['idempotency-key'] as string | undefined,
+              subject: caller.subject,
+              method: request.method,
+              path,
+              body: bodyAs === 'json' ? request.body : null,
+              traceId,
+            })
+          : undefined,
+        ifMatch: route.needsIfMatch === true ? readIfMatch(request.headers['if-match']) : (undefined as never),
+        headers: request.headers,
+        signal: request.signal,
+        traceId,
+      };
+      return send(request, reply, await route.handler(call));
+    },
+  };
+}
+
+function send(request: FastifyRequest, reply: FastifyReply, answer: Answer): FastifyReply {
+  const headers = answer.headers ?? {};
+  if (request.method === 'GET' && headers['etag'] !== undefined && request.headers['if-none-match'] === headers['etag']) {
+    return reply.code(304).headers(headers).send();
+  }
+  reply.code(answer.status).headers(headers);
+  if (answer.status >= 400) return reply.type('application/problem+json').send(JSON.stringify(answer.body));
+  return answer.body === undefined ? reply.send() : reply.send(answer.body);
+}
+
+/** If-Match as the version it names (RFC 9110 §13.1.1; one strong tag). Errors: precondition-required, precondition-failed. */
+function readIfMatch(header: string | undefined): number {
+  if (header === undefined) throw new KassaError('precondition-required', { detail: 'Send If-Match with the ETag you last read.' });
+  const version = /^"(\d{1,15})"$/.exec(header)?.[1];
+  if (version === undefined) throw new KassaError('precondition-failed', { detail: 'If-Match must be one ETag as this service gave it, like "3".' });
+  return Number(version);
+}
+
+function checkMediaType(request: FastifyRequest, bodyAs: 'json' | 'bytes' | 'stream'): void {
+  const type = request.headers['content-type'];
+  if (type === undefined) return;
+  const isStream = type.startsWith('text/csv') || type.startsWith('application/octet-stream');
+  if (isStream !== (bodyAs === 'stream')) {
+    throw new KassaError('media-type-unsupported', { detail: bodyAs === 'stream' ? 'Send text/csv.' : 'Send application/json.' });
+  }
+}
+
+/** JSON is parsed once and its bytes are kept for signed events; a stream is handed on as it is. */
+function parseBodies(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    (request as KassaRequest).rawBytes = body;
+    if (body.length === 0) return done(null, undefined);
+    return parseJson(request, body.toString('utf8'), done);
+  });
+  app.addContentTypeParser(/^(text\/csv|application\/octet-stream)/, (_request, payload, done) => done(null, payload));
+}
+
+function fail(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
+  const { problem, headers, known } = problemOf(error, request, traceIdOf(request));
+  const facts = { code: problem.code, route: request.routeOptions.url, method: request.method };
+  if (!known) log.error({ ...facts, err: error }, 'a request met a bug');
+  else if (known.kind.status >= 500) log.warn({ ...facts, err: known, cause: known.cause }, 'a request failed');
+  return sendProblem(reply, problem, headers);
+}
+
+function registerLogLevel(route: (given: AnyRoute) => void, log: Log): void {
+  const body = z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).meta({ example: 'debug' }) });
+  route({
+    method: 'GET',
+    url: '/v1/log-level',
+    summary: 'The level this process logs at',
+    tags: ['operations'],
+    roles: ['operator'],
+    responses: { 200: body },
+    handler: async () => ({ status: 200, body: { level: log.level } }),
+  });
+  route({
+    method: 'PUT',
+    url: '/v1/log-level',
+    summary: 'Change the level this process logs at, until it restarts',
+    tags: ['operations'],
+    roles: ['operator'],
+    body,
+    responses: { 200: body },
+    handler: async ({ body: wanted }) => {
+      log.level = (wanted as unknown as { level: string }).level;
+      return { status: 200, body: { level: log.level } };
+    },
+  });
+}
