@@ -1,4 +1,5 @@
-import { create, fromBinary, toBinary, type DescMethod, type DescService, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary, type DescFile, type DescMethod, type DescService, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import type { GenService } from '@bufbuild/protobuf/codegenv2';
 
 type Streams<Kind, One extends string> = Kind extends One | 'bidi_streaming' ? true : false;
@@ -38,4 +39,17 @@ function methodDefinition(service: DescService, method: DescMethod) {
     responseDeserialize: (bytes: Uint8Array) => fromBinary(output, bytes),
     options: {},
   };
+}
+
+/** The descriptor set of a service and all it imports, as server reflection wants it. */
+export function protosetOf(service: DescService): Uint8Array {
+  const files = new Map<string, DescFile>();
+  const visit = (file: DescFile) => {
+    if (files.has(file.name)) return;
+    file.dependencies.forEach(visit);
+    files.set(file.name, file);
+  };
+  visit(service.file);
+  const set = create(FileDescriptorSetSchema, { file: [...files.values()].map(({ proto }) => proto) });
+  return toBinary(FileDescriptorSetSchema, set);
 }

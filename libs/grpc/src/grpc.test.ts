@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { salesDefinition, salesReflection } from '@kassa/contracts/sales';
+import { KassaError } from '@kassa/problem';
+import { createChannel, createClient as createPlainClient, Metadata, Status } from 'nice-grpc';
+import { HealthDefinition } from 'nice-grpc-server-health';
+import { createClient, createGrpcServer, type GrpcServer } from './index.ts';
+
+let server: GrpcServer;
+let address: string;
+let cancelled = 0;
+
+beforeAll(async () => {
+  server = createGrpcServer({
+    log: { warn() {}, error() {} },
+    authenticate: async (authorization) => {
+      if (authorization === undefined) throw new KassaError('unauthenticated');
+      return { roles: [authorization.replace('Bearer ', '')] };
+    },
+  });
+  server.add(
+    salesDefinition,
+    {
+      getSale: async ({ saleId }, context) => {
+        context.signal.addEventListener('abort', () => cancelled++);
+        if (saleId === 'missing') throw new KassaError('not-found', { params: { saleId } });
+        if (saleId === 'bug') throw new Error('secret inside');
+        if (saleId === 'slow') await new Promise((resolve) => setTimeout(resolve, 5_000));
+        return { saleId, totalMinor: 1_234n };
+      },
+    },
+    salesReflection,
+  );
+  address = `127.0.0.1:${await server.listen('127.0.0.1', 0)}`;
+});
+afterAll(() => server.close(100));
+
+const connect = (role: string, to = address) => createClient(salesDefinition, { address: to, token: async () => role, deadlineMs: 2_000 });
+
+test('A call is answered', async () => {
+  const { client, close } = connect('service');
+  expect((await client.getSale({ saleId: 'a' })).totalMinor).toBe(1_234n);
+  close();
+});
+
+test('The deadline is told to the neighbour, which gives the work up', async () => {
+  const channel = createChannel(address);
+  const metadata = Metadata({ authorization: 'Bearer service', 'grpc-timeout': '100m' });
+  const call = createPlainClient(salesDefinition, channel).getSale({ saleId: 'slow' }, { metadata });
+  await expect(call).rejects.toMatchObject({ code: Status.DEADLINE_EXCEEDED });
+  expect(cancelled).toBeGreaterThan(0);
+  channel.close();
+});
+
+test.each([
+  ['a refusal with its code and params', 'service', 'missing', 'not-found', { saleId: 'missing' }],
+  ['a bug without its text', 'service', 'bug', 'internal-error', undefined],
+  ['a caller that is no service', 'cashier', 'a', 'forbidden', undefined],
+  ['a neighbour slower than the deadline', 'service', 'slow', 'deadline-exceeded', undefined],
+])('%s reaches the caller as a KassaError', async (_name, role, saleId, code, params) => {
+  const { client, close } = connect(role);
+  const error = await client.getSale({ saleId }, { deadlineMs: 200 }).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(KassaError);
+  expect([(error as KassaError).code, (error as KassaError).facts.params]).toEqual([code, params]);
+  expect((error as KassaError).message).not.toContain('secret');
+  close();
+});
+
+test('A neighbour that is down is unavailable', async () => {
+  const { client, close } = connect('service', '127.0.0.1:1');
+  await expect(client.getSale({ saleId: 'a' }, { deadlineMs: 1_000 })).rejects.toMatchObject({ code: 'unavailable' });
+  close();
+});
+
+test('Health answers without a token', async () => {
+  const channel = createChannel(address);
+  expect(await createPlainClient(HealthDefinition, channel).check({ service: '' }, { metadata: Metadata() })).toMatchObject({ status: 1 });
+  channel.close();
+});

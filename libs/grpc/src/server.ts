@@ -1,0 +1,95 @@
+import { metrics } from '@opentelemetry/api';
+import { createServer, ServerError, Status, type CallContext, type ServerMiddlewareCall, type ServiceImplementation } from 'nice-grpc';
+import { isAbortError } from 'abort-controller-x';
+import type { CompatServiceDefinition } from 'nice-grpc';
+import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
+import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
+import { errorMetadataKey, isKassaError, KassaError, toWire } from '@kassa/problem';
+
+export interface Log {
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+export interface GrpcServerOptions {
+  log: Log;
+  /** Turns the authorization metadata into a caller, or throws unauthenticated. Only the role `service` may call. */
+  authenticate(authorization: string | undefined): Promise<{ roles: readonly string[] }>;
+}
+
+/** What reflection shows of a service, see @kassa/contracts. */
+export interface Reflection {
+  service: string;
+  protoset(): Uint8Array;
+}
+
+export interface GrpcServer {
+  add<Service extends CompatServiceDefinition>(definition: Service, implementation: ServiceImplementation<Service>, reflection: Reflection): void;
+  /** Aborted when the server drains: a stream without end ends then. */
+  draining: AbortSignal;
+  /** Listens (h2c) and answers the port. */
+  listen(host: string, port: number): Promise<number>;
+  /** Takes no new calls, ends streams, finishes the calls under way; after `timeoutMs` cuts what is left. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+const duration = metrics.getMeter('kassa-grpc').createHistogram('kassa_grpc_server_duration_seconds', {
+  description: 'Time a unary call took in this service',
+  unit: 's',
+  advice: { explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 90] },
+});
+
+/** The gRPC server every service has: service tokens, KassaErrors on the wire, metrics, grpc.health.v1 and reflection. */
+export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
+  const drain = new AbortController();
+  const health = HealthState();
+  const server = createServer({ 'grpc.max_receive_message_length': 1_048_576 }).use((call, context) => serve(call, context, options));
+  server.add(HealthDefinition, HealthServiceImpl(health));
+
+  return {
+    add(definition, implementation, reflection) {
+      server.add(definition, implementation as never);
+      server.add(ServerReflectionService, ServerReflection(reflection.protoset(), [reflection.service]));
+    },
+    draining: drain.signal,
+    listen: (host, port) => server.listen(`${host}:${port}`),
+    async close(timeoutMs) {
+      drain.abort();
+      const cut = setTimeout(() => server.forceShutdown(), timeoutMs);
+      await server.shutdown();
+      clearTimeout(cut);
+    },
+  };
+}
+
+async function* serve<Request, Response>(call: ServerMiddlewareCall<Request, Response>, context: CallContext, options: GrpcServerOptions) {
+  const { path } = call.method;
+  // grpc.health.v1 and reflection are asked by probes and people without a service token.
+  if (path.startsWith('/grpc.')) return yield* call.next(call.request, context);
+  const startedAt = performance.now();
+  let status: Status = Status.OK;
+  try {
+    const caller = await options.authenticate(context.metadata.get('authorization'));
+    if (!caller.roles.includes('service')) throw new KassaError('forbidden', { detail: 'Only services call here.' });
+    return yield* call.next(call.request, context);
+  } catch (error) {
+    if (isAbortError(error) && context.signal.aborted) {
+      status = Status.CANCELLED;
+      throw error;
+    }
+    const served = toServerError(error, context, path, options.log);
+    status = served.code;
+    throw served;
+  } finally {
+    if (!call.responseStream) duration.record((performance.now() - startedAt) / 1000, { method: path.slice(1), status: Status[status] });
+  }
+}
+
+function toServerError(error: unknown, context: CallContext, method: string, log: Log): ServerError {
+  if (!isKassaError(error)) log.error({ err: error, method }, 'a call met a bug');
+  else if (error.kind.status >= 500) log.warn({ err: error, cause: error.cause, method }, 'a call failed');
+  const known = isKassaError(error) ? error : new KassaError('internal-error');
+  const { grpcStatus, payload } = toWire(known);
+  context.trailer.set(errorMetadataKey, payload);
+  return new ServerError(grpcStatus, known.message);
+}
