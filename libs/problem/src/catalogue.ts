@@ -59,6 +59,8 @@ export const catalogue = {
   'price-changed': [409, 'FAILED_PRECONDITION', 'The total is not the one the till expected'],
   'serial-required': [422, 'INVALID_ARGUMENT', 'This product is sold by its serial number'],
   'sale-empty': [409, 'FAILED_PRECONDITION', 'The sale has no lines'],
+  'sale-full': [409, 'FAILED_PRECONDITION', 'The sale has as many lines as it can hold'],
+  'shop-closed': [409, 'FAILED_PRECONDITION', 'The shop is closed for good'],
   underpaid: [409, 'FAILED_PRECONDITION', 'The tenders do not cover the amount due'],
   overpaid: [409, 'FAILED_PRECONDITION', 'The tenders exceed the amount due; only cash gives change'],
   'tender-not-allowed': [409, 'FAILED_PRECONDITION', 'This tender is not allowed here'],
@@ -66,6 +68,7 @@ export const catalogue = {
   'register-unknown': [409, 'FAILED_PRECONDITION', 'The register of this token is not one of the shop'],
   // Money.
   'payment-declined': [409, 'FAILED_PRECONDITION', 'The payment was declined'],
+  'payment-failed': [409, 'FAILED_PRECONDITION', 'The payment did not happen'],
   'payment-canceled': [409, 'FAILED_PRECONDITION', 'The payment was canceled'],
   'payment-unknown': [409, 'ABORTED', 'Nobody knows yet whether the payment happened; do not take it again', 'retryable'],
   'amount-exceeds-capturable': [409, 'FAILED_PRECONDITION', 'More than is authorised and not yet captured'],
