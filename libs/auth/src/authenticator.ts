@@ -51,7 +51,12 @@ export function createAuthenticator(options: AuthenticatorOptions): (authorizati
   };
 }
 
-async function verify(token: string, keys: JWTVerifyGetKey, options: AuthenticatorOptions, clockTolerance: number): Promise<JWTPayload> {
+async function verify(
+  token: string,
+  keys: JWTVerifyGetKey,
+  options: AuthenticatorOptions,
+  clockTolerance: number,
+): Promise<JWTPayload> {
   try {
     const { payload } = await jwtVerify(token, keys, {
       issuer: options.issuer,
@@ -63,9 +68,14 @@ async function verify(token: string, keys: JWTVerifyGetKey, options: Authenticat
     return payload;
   } catch (cause) {
     if (cause instanceof errors.JWKSTimeout || !(cause instanceof errors.JOSEError) || cause.code === 'ERR_JOSE_GENERIC') {
-      throw new KassaError('unavailable', { detail: 'The keys of the token issuer cannot be fetched.', retryAfterSeconds: 2, cause });
+      throw new KassaError('unavailable', {
+        detail: 'The keys of the token issuer cannot be fetched.',
+        retryAfterSeconds: 2,
+        cause,
+      });
     }
-    const detail = cause instanceof errors.JWTExpired ? 'The token has expired; fetch a new one.' : 'The token is not valid here.';
+    const detail =
+      cause instanceof errors.JWTExpired ? 'The token has expired; fetch a new one.' : 'The token is not valid here.';
     throw new KassaError('unauthenticated', { detail, cause });
   }
 }

@@ -41,10 +41,19 @@ export function createServiceToken(options: ServiceTokenOptions): () => Promise<
 }
 
 async function fetchToken(options: ServiceTokenOptions): Promise<{ value: string; expiresAtMs: number }> {
-  const form = new URLSearchParams({ grant_type: 'client_credentials', client_id: options.clientId, client_secret: options.clientSecret });
-  const response = await fetch(options.tokenUrl, { method: 'POST', body: form, signal: AbortSignal.timeout(options.timeoutMs ?? 3_000) });
+  const form = new URLSearchParams({
+    grant_type: 'client_credentials',
+    client_id: options.clientId,
+    client_secret: options.clientSecret,
+  });
+  const response = await fetch(options.tokenUrl, {
+    method: 'POST',
+    body: form,
+    signal: AbortSignal.timeout(options.timeoutMs ?? 3_000),
+  });
   if (!response.ok) throw new Error(`the token endpoint answered ${response.status}`);
   const reply = (await response.json()) as { access_token?: unknown; expires_in?: unknown };
-  if (typeof reply.access_token !== 'string' || typeof reply.expires_in !== 'number') throw new Error('the token endpoint answered no token');
+  if (typeof reply.access_token !== 'string' || typeof reply.expires_in !== 'number')
+    throw new Error('the token endpoint answered no token');
   return { value: reply.access_token, expiresAtMs: Date.now() + reply.expires_in * 1000 };
 }

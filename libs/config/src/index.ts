@@ -21,7 +21,9 @@ export function loadConfig<Shape extends z.ZodRawShape>(shape: Shape, env: Envir
     for (const issue of parsed.error.issues) {
       const name = String(issue.path[0]);
       const about = (shape[name] as z.ZodType | undefined)?.description;
-      faults.push(`${name} ${values[name] === undefined ? 'is not set' : `is wrong: ${issue.message}`}${about ? ` (${about})` : ''}`);
+      faults.push(
+        `${name} ${values[name] === undefined ? 'is not set' : `is wrong: ${issue.message}`}${about ? ` (${about})` : ''}`,
+      );
     }
   }
   if (faults.length > 0 || !parsed.success) throw new ConfigError(`The configuration is not usable:\n  ${faults.join('\n  ')}`);
@@ -44,7 +46,10 @@ function readSetting(name: string, env: Environment, faults: string[]): string |
   }
 }
 
-const wholeNumber = z.string().regex(/^\d{1,15}$/, 'must be a whole number').transform(Number);
+const wholeNumber = z
+  .string()
+  .regex(/^\d{1,15}$/, 'must be a whole number')
+  .transform(Number);
 
 /** A TCP port, 0 for any free one. */
 export const port = () => wholeNumber.pipe(z.number().max(65_535, 'must be a port, 0 to 65535'));
@@ -61,14 +66,20 @@ export const secret = () => z.string().min(16, 'must have at least 16 characters
 
 /** The settings every service has. Ports are the pod's; on a laptop they are given. */
 export const commonSettings = {
-  NODE_ENV: z.enum(['development', 'test', 'production']).default('development').describe('production refuses simulators and development issuers'),
+  NODE_ENV: z
+    .enum(['development', 'test', 'production'])
+    .default('development')
+    .describe('production refuses simulators and development issuers'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
   HOST: z.string().default('0.0.0.0').describe('address the servers listen on'),
   HTTP_PORT: port().default(8080),
   GRPC_PORT: port().default(9000),
   HEALTH_PORT: port().default(9090).describe('/livez and /readyz, plain HTTP'),
   METRICS_PORT: port().default(9091).describe('/metrics for Prometheus'),
-  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgresql://').describe("this service's own database"),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must begin with postgresql://')
+    .describe("this service's own database"),
   DATABASE_POOL_MAX: count().default(10).describe('connections at most'),
   OIDC_ISSUER: url().describe('the `iss` of tokens we accept'),
   OIDC_JWKS_URI: url().optional().describe('where its keys are; default: issuer/jwks'),

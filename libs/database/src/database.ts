@@ -31,7 +31,10 @@ export interface Database {
    * Throws ExpectationFailed where the statement refused itself (kassa_expect), KassaError unavailable where the database cannot be
    * reached or ends the statement, KassaError write-conflict on deadlock or serialization failure; anything else is a bug.
    */
-  query<Row extends object = Record<string, unknown>>(statement: Statement, values: unknown[]): Promise<{ rows: Row[]; rowCount: number | null }>;
+  query<Row extends object = Record<string, unknown>>(
+    statement: Statement,
+    values: unknown[],
+  ): Promise<{ rows: Row[]; rowCount: number | null }>;
   /** Runs `work` between BEGIN and COMMIT. A deadlock or serialization failure is repeated up to three times. */
   transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T>;
   /** The adapter for a PrismaClient on the same pool. */
@@ -70,7 +73,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     transaction: (work) => runTransaction(pool, work, 3),
     prismaAdapter: () => new PrismaPg(pool),
     async missingMigrations(folder) {
-      const wanted = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+      const wanted = readdirSync(folder, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map((entry) => entry.name);
       const done = await finishedMigrations(pool);
       return wanted.filter((name) => !done.has(name)).sort();
     },
@@ -133,8 +138,12 @@ function safeInteger(text: string): number {
 
 function observePool(pool: pg.Pool): () => void {
   const meter = metrics.getMeter('kassa-database');
-  const connections = meter.createObservableGauge('kassa_database_pool_connections', { description: 'Connections of the pool by state' });
-  const waiting = meter.createObservableGauge('kassa_database_pool_waiting', { description: 'Statements waiting for a connection' });
+  const connections = meter.createObservableGauge('kassa_database_pool_connections', {
+    description: 'Connections of the pool by state',
+  });
+  const waiting = meter.createObservableGauge('kassa_database_pool_waiting', {
+    description: 'Statements waiting for a connection',
+  });
   const observe = (result: { observe(gauge: typeof connections, value: number, labels?: Record<string, string>): void }) => {
     result.observe(connections, pool.totalCount - pool.idleCount, { state: 'busy' });
     result.observe(connections, pool.idleCount, { state: 'idle' });
@@ -143,4 +152,3 @@ function observePool(pool: pg.Pool): () => void {
   meter.addBatchObservableCallback(observe, [connections, waiting]);
   return () => meter.removeBatchObservableCallback(observe, [connections, waiting]);
 }
-

@@ -23,7 +23,16 @@ export function isExpectation(error: unknown, reason: string): error is Expectat
 // PostgreSQL error classes, appendix A of its manual. 08: connection, 53: resources, 57P: shutdown; 57014: statement timeout.
 const unavailable = /^(08|53|57P|57014|58)/;
 const conflict = /^(40001|40P01|55P03)$/;
-const socket = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
+const socket = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
 
 /** What pg threw, as what a caller can decide on. An error that is none of these is a bug and comes back as it was. */
 export function translate(error: unknown): unknown {

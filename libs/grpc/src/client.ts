@@ -118,6 +118,15 @@ function toKassaError(error: unknown, payload: Uint8Array | undefined, path: str
   const told = payload && fromWire(payload, error);
   if (told) return told;
   if (!(error instanceof ClientError)) return error;
-  const code = error.code === Status.DEADLINE_EXCEEDED ? 'deadline-exceeded' : error.code === Status.INTERNAL && payload ? 'internal-error' : 'unavailable';
-  return new KassaError(code, { detail: `${path.split('/')[1]?.split('.')[1] ?? 'A neighbour'} does not answer.`, retryAfterSeconds: 2, cause: error });
+  const code =
+    error.code === Status.DEADLINE_EXCEEDED
+      ? 'deadline-exceeded'
+      : error.code === Status.INTERNAL && payload
+        ? 'internal-error'
+        : 'unavailable';
+  return new KassaError(code, {
+    detail: `${path.split('/')[1]?.split('.')[1] ?? 'A neighbour'} does not answer.`,
+    retryAfterSeconds: 2,
+    cause: error,
+  });
 }

@@ -34,7 +34,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.close(100));
 
-const connect = (role: string, to = address) => createClient(salesDefinition, { address: to, token: async () => role, deadlineMs: 2_000 });
+const connect = (role: string, to = address) =>
+  createClient(salesDefinition, { address: to, token: async () => role, deadlineMs: 2_000 });
 
 test('A call is answered', async () => {
   const { client, close } = connect('service');
@@ -73,6 +74,8 @@ test('A neighbour that is down is unavailable', async () => {
 
 test('Health answers without a token', async () => {
   const channel = createChannel(address);
-  expect(await createPlainClient(HealthDefinition, channel).check({ service: '' }, { metadata: Metadata() })).toMatchObject({ status: 1 });
+  expect(await createPlainClient(HealthDefinition, channel).check({ service: '' }, { metadata: Metadata() })).toMatchObject({
+    status: 1,
+  });
   channel.close();
 });

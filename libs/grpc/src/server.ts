@@ -1,5 +1,12 @@
 import { metrics } from '@opentelemetry/api';
-import { createServer, ServerError, Status, type CallContext, type ServerMiddlewareCall, type ServiceImplementation } from 'nice-grpc';
+import {
+  createServer,
+  ServerError,
+  Status,
+  type CallContext,
+  type ServerMiddlewareCall,
+  type ServiceImplementation,
+} from 'nice-grpc';
 import { isAbortError } from 'abort-controller-x';
 import type { CompatServiceDefinition } from 'nice-grpc';
 import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
@@ -24,7 +31,11 @@ export interface Reflection {
 }
 
 export interface GrpcServer {
-  add<Service extends CompatServiceDefinition>(definition: Service, implementation: ServiceImplementation<Service>, reflection: Reflection): void;
+  add<Service extends CompatServiceDefinition>(
+    definition: Service,
+    implementation: ServiceImplementation<Service>,
+    reflection: Reflection,
+  ): void;
   /** Aborted when the server drains: a stream without end ends then. */
   draining: AbortSignal;
   /** Listens (h2c) and answers the port. */
@@ -43,7 +54,9 @@ const duration = metrics.getMeter('kassa-grpc').createHistogram('kassa_grpc_serv
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const drain = new AbortController();
   const health = HealthState();
-  const server = createServer({ 'grpc.max_receive_message_length': 1_048_576 }).use((call, context) => serve(call, context, options));
+  const server = createServer({ 'grpc.max_receive_message_length': 1_048_576 }).use((call, context) =>
+    serve(call, context, options),
+  );
   server.add(HealthDefinition, HealthServiceImpl(health));
 
   return {
@@ -62,7 +75,11 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   };
 }
 
-async function* serve<Request, Response>(call: ServerMiddlewareCall<Request, Response>, context: CallContext, options: GrpcServerOptions) {
+async function* serve<Request, Response>(
+  call: ServerMiddlewareCall<Request, Response>,
+  context: CallContext,
+  options: GrpcServerOptions,
+) {
   const { path } = call.method;
   // grpc.health.v1 and reflection are asked by probes and people without a service token.
   if (path.startsWith('/grpc.')) return yield* call.next(call.request, context);
@@ -81,7 +98,8 @@ async function* serve<Request, Response>(call: ServerMiddlewareCall<Request, Res
     status = served.code;
     throw served;
   } finally {
-    if (!call.responseStream) duration.record((performance.now() - startedAt) / 1000, { method: path.slice(1), status: Status[status] });
+    if (!call.responseStream)
+      duration.record((performance.now() - startedAt) / 1000, { method: path.slice(1), status: Status[status] });
   }
 }
 

@@ -32,7 +32,9 @@ export function createHealth(checks: Record<string, Check>): Health {
 
   const server = createServer((request, response) => {
     const answer = (status: number, body: unknown) => {
-      response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(`${JSON.stringify(body)}\n`);
+      response
+        .writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+        .end(`${JSON.stringify(body)}\n`);
     };
     if (request.url === '/livez') return answer(200, { live: true });
     if (request.url !== '/readyz') return answer(404, { detail: 'Only /livez and /readyz are here.' });

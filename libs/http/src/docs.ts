@@ -20,7 +20,12 @@ interface Operation {
   [member: string]: unknown;
 }
 
-const writeErrors: ErrorCode[] = ['idempotency-key-missing', 'idempotency-key-invalid', 'idempotency-key-reused', 'request-in-progress'];
+const writeErrors: ErrorCode[] = [
+  'idempotency-key-missing',
+  'idempotency-key-invalid',
+  'idempotency-key-reused',
+  'request-in-progress',
+];
 const guardedErrors: ErrorCode[] = ['unauthenticated', 'forbidden'];
 const everyError: ErrorCode[] = ['validation-failed', 'unavailable', 'internal-error'];
 
@@ -36,7 +41,9 @@ export async function registerDocs(app: FastifyInstance, docs: Docs): Promise<vo
     transform: (given) => {
       const done = jsonSchemaTransform(given as Parameters<typeof jsonSchemaTransform>[0]);
       const config = given.route.config;
-      return config?.kassa ? { ...done, schema: describe(done.schema as unknown as Operation, config.kassa, config.isWrite === true) as never } : done;
+      return config?.kassa
+        ? { ...done, schema: describe(done.schema as unknown as Operation, config.kassa, config.isWrite === true) as never }
+        : done;
     },
     transformObject: (given) => addHeadersAndErrors(jsonSchemaTransformObject(given) as never) as never,
   });
@@ -46,7 +53,12 @@ export async function registerDocs(app: FastifyInstance, docs: Docs): Promise<vo
 
 /** Hands what Fastify's schema cannot say over to addHeadersAndErrors(), through extension members. */
 function describe(schema: Operation, route: AnyRoute, isWrite: boolean): Operation {
-  const errors = [...(route.errors ?? []), ...(isWrite ? writeErrors : []), ...(route.roles === 'public' ? [] : guardedErrors), ...everyError];
+  const errors = [
+    ...(route.errors ?? []),
+    ...(isWrite ? writeErrors : []),
+    ...(route.roles === 'public' ? [] : guardedErrors),
+    ...everyError,
+  ];
   if (route.needsIfMatch === true) errors.push('precondition-required', 'precondition-failed');
   return {
     ...schema,
@@ -68,7 +80,13 @@ function addHeadersAndErrors(document: Document): Document {
     for (const operation of Object.values(path)) {
       const headers = (operation['x-kassa-headers'] as string[] | undefined) ?? [];
       delete operation['x-kassa-headers'];
-      const parameters = headers.map((name) => ({ name, in: 'header', required: true, schema: { type: 'string' }, description: headerNotes[name] }));
+      const parameters = headers.map((name) => ({
+        name,
+        in: 'header',
+        required: true,
+        schema: { type: 'string' },
+        description: headerNotes[name],
+      }));
       if (parameters.length > 0) operation.parameters = [...(operation.parameters ?? []), ...parameters];
       addErrors(operation, (operation['x-kassa-errors'] as ErrorCode[] | undefined) ?? []);
     }

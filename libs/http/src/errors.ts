@@ -14,7 +14,8 @@ export function toKassaError(error: unknown): KassaError | undefined {
   if (cause instanceof KassaError && code === 'FST_ERR_VALIDATION') return cause;
   const known = code === undefined ? undefined : fastifyCodes[code];
   if (known) return new KassaError(known, { cause: error });
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new KassaError('malformed-request', { detail: message, cause: error });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new KassaError('malformed-request', { detail: message, cause: error });
   return undefined;
 }
 
@@ -23,7 +24,11 @@ export function sendProblem(reply: FastifyReply, problem: Problem, headers: Reco
   return reply.code(problem.status).headers(headers).type('application/problem+json').send(JSON.stringify(problem));
 }
 
-export function problemOf(error: unknown, request: FastifyRequest, traceId: string): { problem: Problem; headers: Record<string, string>; known: KassaError | undefined } {
+export function problemOf(
+  error: unknown,
+  request: FastifyRequest,
+  traceId: string,
+): { problem: Problem; headers: Record<string, string>; known: KassaError | undefined } {
   const known = toKassaError(error);
   const headers: Record<string, string> = {};
   const wait = known?.facts.retryAfterSeconds ?? (known?.kind.status === 503 ? 2 : undefined);

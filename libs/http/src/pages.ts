@@ -9,7 +9,10 @@ export const pageQuery = {
 
 /** The shape of a page of `item`. */
 export function pageOf<Item extends z.ZodType>(item: Item) {
-  return z.object({ items: z.array(item), next: z.string().optional().meta({ description: 'cursor of the next page; absent on the last' }) });
+  return z.object({
+    items: z.array(item),
+    next: z.string().optional().meta({ description: 'cursor of the next page; absent on the last' }),
+  });
 }
 
 /** Where the next page begins, as an opaque text. `position` is the sort key of the last item given. */
@@ -23,7 +26,10 @@ export function decodeCursor<Schema extends z.ZodType>(cursor: string | undefine
   try {
     return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
   } catch (cause) {
-    throw new KassaError('cursor-invalid', { errors: [{ pointer: '/query/cursor', detail: 'must be the `next` of an earlier page' }], cause });
+    throw new KassaError('cursor-invalid', {
+      errors: [{ pointer: '/query/cursor', detail: 'must be the `next` of an earlier page' }],
+      cause,
+    });
   }
 }
 

@@ -60,7 +60,12 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 const post = (payload: string, headers: Record<string, string> = {}) =>
-  server.inject({ method: 'POST', url: '/v1/things', payload, headers: { authorization: 'maker', 'idempotency-key': 'k', 'content-type': 'application/json', ...headers } });
+  server.inject({
+    method: 'POST',
+    url: '/v1/things',
+    payload,
+    headers: { authorization: 'maker', 'idempotency-key': 'k', 'content-type': 'application/json', ...headers },
+  });
 
 test('A good request is answered with what its schema names and nothing more', async () => {
   const reply = await post('{"name":"a"}');
@@ -81,11 +86,17 @@ test.each([
   ['a role that may not', '{"name":"a"}', { authorization: 'reader' }, 403, 'forbidden'],
 ])('%s is a problem document', async (_name, payload, headers, status, code) => {
   const reply = await post(payload, headers);
-  expect([reply.statusCode, reply.json().code, reply.headers['content-type']]).toEqual([status, code, 'application/problem+json; charset=utf-8']);
+  expect([reply.statusCode, reply.json().code, reply.headers['content-type']]).toEqual([
+    status,
+    code,
+    'application/problem+json; charset=utf-8',
+  ]);
 });
 
 test('An unknown field is named by its pointer', async () => {
-  expect((await post('{"name":"a","nam":"b"}')).json().errors).toEqual([{ pointer: '/nam', detail: 'is not a field of this request' }]);
+  expect((await post('{"name":"a","nam":"b"}')).json().errors).toEqual([
+    { pointer: '/nam', detail: 'is not a field of this request' },
+  ]);
 });
 
 test('A bug tells the client nothing but a trace id', async () => {
@@ -102,12 +113,20 @@ test('A reader that has the current version gets 304', async () => {
 test('A change without If-Match is 428, with it the version reaches the handler', async () => {
   const headers = { authorization: 'maker', 'idempotency-key': 'k', 'content-type': 'application/json' };
   const without = await server.inject({ method: 'PATCH', url: '/v1/things/1', payload: '{"name":"a"}', headers });
-  const having = await server.inject({ method: 'PATCH', url: '/v1/things/1', payload: '{"name":"a"}', headers: { ...headers, 'if-match': '"3"' } });
+  const having = await server.inject({
+    method: 'PATCH',
+    url: '/v1/things/1',
+    payload: '{"name":"a"}',
+    headers: { ...headers, 'if-match': '"3"' },
+  });
   expect([without.statusCode, having.json()]).toEqual([428, { name: 'a', count: 3 }]);
 });
 
 test('The OpenAPI document says what the routes say', async () => {
-  const document = (await server.openapi()) as { openapi: string; paths: Record<string, Record<string, { parameters?: { name: string }[]; responses: object }>> };
+  const document = (await server.openapi()) as {
+    openapi: string;
+    paths: Record<string, Record<string, { parameters?: { name: string }[]; responses: object }>>;
+  };
   expect(document.openapi).toBe('3.1.0');
   const operation = document.paths['/v1/things']?.['post'];
   expect(operation?.parameters?.map(({ name }) => name)).toEqual(['Idempotency-Key']);

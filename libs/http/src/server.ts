@@ -76,14 +76,24 @@ export async function createHttpServer<Caller extends { subject: string; roles: 
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 255 },
     frameworkErrors: (error, request, reply) => fail(error, request, reply, options.log),
     clientErrorHandler: (error, socket) => {
-      if (socket.writable) socket.end(rawProblem((error as { code?: string }).code === 'HPE_HEADER_OVERFLOW' ? 'body-too-large' : 'malformed-request'));
+      if (socket.writable)
+        socket.end(
+          rawProblem((error as { code?: string }).code === 'HPE_HEADER_OVERFLOW' ? 'body-too-large' : 'malformed-request'),
+        );
       else socket.destroy();
     },
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((error, request, reply) => fail(error, request, reply, options.log));
-  app.setNotFoundHandler((request, reply) => fail(new KassaError('not-found', { detail: `There is no ${request.method} ${request.url.split('?')[0]} here; see /docs.` }), request, reply, options.log));
+  app.setNotFoundHandler((request, reply) =>
+    fail(
+      new KassaError('not-found', { detail: `There is no ${request.method} ${request.url.split('?')[0]} here; see /docs.` }),
+      request,
+      reply,
+      options.log,
+    ),
+  );
   parseBodies(app);
   observeRequests(app, options.log);
   await registerDocs(app, options.docs);
@@ -106,8 +116,14 @@ export async function createHttpServer<Caller extends { subject: string; roles: 
   };
 }
 
-function toFastifyRoute<Caller extends { subject: string; roles: readonly string[] }, Key>(route: AnyRoute, options: HttpServerOptions<Caller, Key>): RouteOptions {
-  const isWrite = (route.method === 'POST' || route.method === 'PATCH' || route.method === 'DELETE') && route.isRead !== true && route.roles !== 'public';
+function toFastifyRoute<Caller extends { subject: string; roles: readonly string[] }, Key>(
+  route: AnyRoute,
+  options: HttpServerOptions<Caller, Key>,
+): RouteOptions {
+  const isWrite =
+    (route.method === 'POST' || route.method === 'PATCH' || route.method === 'DELETE') &&
+    route.isRead !== true &&
+    route.roles !== 'public';
   const bodyAs = route.bodyAs ?? 'json';
   return {
     method: route.method,
@@ -172,9 +188,11 @@ function send(request: FastifyRequest, reply: FastifyReply, answer: Answer): Fas
 
 /** If-Match as the version it names (RFC 9110 §13.1.1; one strong tag). Errors: precondition-required, precondition-failed. */
 function readIfMatch(header: string | undefined): number {
-  if (header === undefined) throw new KassaError('precondition-required', { detail: 'Send If-Match with the ETag you last read.' });
+  if (header === undefined)
+    throw new KassaError('precondition-required', { detail: 'Send If-Match with the ETag you last read.' });
   const version = /^"(\d{1,15})"$/.exec(header)?.[1];
-  if (version === undefined) throw new KassaError('precondition-failed', { detail: 'If-Match must be one ETag as this service gave it, like "3".' });
+  if (version === undefined)
+    throw new KassaError('precondition-failed', { detail: 'If-Match must be one ETag as this service gave it, like "3".' });
   return Number(version);
 }
 

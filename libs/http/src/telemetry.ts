@@ -23,7 +23,11 @@ export function observeRequests(app: FastifyInstance, log: Log): void {
 
   app.addHook('onRequest', (request, reply, done) => {
     const parent = propagation.extract(context.active(), request.headers);
-    const span = tracer.startSpan(`${request.method} ${request.routeOptions.url ?? 'unknown route'}`, { kind: SpanKind.SERVER }, parent);
+    const span = tracer.startSpan(
+      `${request.method} ${request.routeOptions.url ?? 'unknown route'}`,
+      { kind: SpanKind.SERVER },
+      parent,
+    );
     spanOf.set(request, span);
     reply.header('x-request-id', span.spanContext().traceId);
     context.with(trace.setSpan(parent, span), done);
@@ -38,7 +42,11 @@ export function observeRequests(app: FastifyInstance, log: Log): void {
     duration.record(reply.elapsedTime / 1000, labels);
     const span = spanOf.get(request);
     if (span?.isRecording()) {
-      span.setAttributes({ 'http.request.method': labels.method, 'http.route': labels.route, 'http.response.status_code': reply.statusCode });
+      span.setAttributes({
+        'http.request.method': labels.method,
+        'http.route': labels.route,
+        'http.response.status_code': reply.statusCode,
+      });
       if (reply.statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
     }
     span?.end();

@@ -12,7 +12,10 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, ht
   return (data: unknown) => {
     const result = schema.safeParse(data);
     if (result.success) return { value: result.data };
-    const refusal = new KassaError('validation-failed', { errors: toFieldErrors(result.error, place), detail: firstFault(result.error, place) });
+    const refusal = new KassaError('validation-failed', {
+      errors: toFieldErrors(result.error, place),
+      detail: firstFault(result.error, place),
+    });
     // Fastify writes a code of its own on the error it is given, so ours travels as the cause.
     return { error: new Error(refusal.message, { cause: refusal }) };
   };
@@ -20,7 +23,11 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, ht
 
 function toFieldErrors(error: z.ZodError, place: string): FieldError[] {
   return error.issues.slice(0, 50).flatMap((issue) => {
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ pointer: pointer(place, [...issue.path, key]), detail: 'is not a field of this request' }));
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => ({
+        pointer: pointer(place, [...issue.path, key]),
+        detail: 'is not a field of this request',
+      }));
     return [{ pointer: pointer(place, issue.path), detail: issue.message }];
   });
 }

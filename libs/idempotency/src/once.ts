@@ -45,7 +45,9 @@ export function createIdempotency(db: Database): Idempotency {
 
   async function replay(key: Key, seen: Recorded, resume?: (subject: string) => Promise<Answer>): Promise<Answer> {
     if (seen.fingerprint !== key.fingerprint) {
-      throw new KassaError('idempotency-key-reused', { detail: 'This key was used for a request with another body. Make a new key for a new request.' });
+      throw new KassaError('idempotency-key-reused', {
+        detail: 'This key was used for a request with another body. Make a new key for a new request.',
+      });
     }
     if (seen.status !== null && seen.answer !== null) {
       const answer = decodeAnswer(seen.status, seen.answer);
@@ -88,7 +90,9 @@ export function createIdempotency(db: Database): Idempotency {
 
 /** Refusals that came of what the business decided, and would not change by asking again. */
 function isRecorded(error: KassaError): boolean {
-  return (error.kind.status === 409 || error.kind.status === 422) && !error.kind.isRetryable && error.code !== 'idempotency-key-reused';
+  return (
+    (error.kind.status === 409 || error.kind.status === 422) && !error.kind.isRetryable && error.code !== 'idempotency-key-reused'
+  );
 }
 
 function refusalAnswer(key: Key, refusal: KassaError): Answer {
@@ -99,4 +103,3 @@ function refusalAnswer(key: Key, refusal: KassaError): Answer {
 export function isKeySeen(error: unknown): boolean {
   return error instanceof Error && (error as Error & { code?: string }).code === 'KA001' && error.message === 'key-seen';
 }
-

@@ -7,7 +7,10 @@ export const errorMetadataKey = 'kassa-error-bin';
 /** What a gRPC error carries besides its status: code and the client-safe facts, as UTF-8 JSON. The cause stays behind. */
 export function toWire(error: KassaError): { grpcStatus: number; payload: Uint8Array } {
   const { cause: _cause, ...facts } = error.facts;
-  return { grpcStatus: grpcCode[error.kind.grpc], payload: new TextEncoder().encode(JSON.stringify({ code: error.code, facts })) };
+  return {
+    grpcStatus: grpcCode[error.kind.grpc],
+    payload: new TextEncoder().encode(JSON.stringify({ code: error.code, facts })),
+  };
 }
 
 /** The KassaError a neighbour sent, or undefined where the payload is none of ours (an older or newer code, a proxy's error). */

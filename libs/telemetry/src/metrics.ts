@@ -3,7 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 
 /** The one reader of this process's metrics; setup() attaches it, serveMetrics() shows it. */
-export const prometheusReader = new PrometheusExporter({ preventServerStart: true, withResourceConstantLabels: /^service\.name$/ });
+export const prometheusReader = new PrometheusExporter({
+  preventServerStart: true,
+  withResourceConstantLabels: /^service\.name$/,
+});
 
 /** Serves GET /metrics for Prometheus and answers the port it listens on. */
 export function serveMetrics(host: string, port: number): Promise<{ port: number; close(): Promise<void> }> {

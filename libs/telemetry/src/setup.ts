@@ -1,3 +1,4 @@
+import { versions } from 'node:process';
 import { metrics } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
@@ -53,7 +54,12 @@ function samplingRatio(text: string | undefined): number {
 }
 
 function announceBuild(service: string, env: Record<string, string | undefined>): void {
-  const labels = { service, version: env['KASSA_VERSION'] ?? 'dev', commit: env['KASSA_COMMIT'] ?? 'unknown', node: process.version };
+  const labels = {
+    service,
+    version: env['KASSA_VERSION'] ?? 'dev',
+    commit: env['KASSA_COMMIT'] ?? 'unknown',
+    node: versions.node,
+  };
   metrics
     .getMeter('kassa')
     .createObservableGauge('kassa_build_info', { description: 'Always 1; the labels say what runs here' })
