@@ -67,10 +67,14 @@ async function* perform<Request, Response>(
 ): AsyncGenerator<Response, Response | void, undefined> {
   const { path } = call.method;
   if (call.responseStream) {
+    let payload: Uint8Array | undefined;
+    const onTrailer = (trailer: Metadata) => {
+      payload = trailer.get(errorMetadataKey);
+    };
     try {
-      return yield* call.next(call.request, { ...rest, metadata: await callMetadata(rest.metadata, options) });
+      return yield* call.next(call.request, { ...rest, metadata: await callMetadata(rest.metadata, options), onTrailer });
     } catch (error) {
-      throw toKassaError(error, undefined, path);
+      throw toKassaError(error, payload, path);
     }
   }
   const startedAt = performance.now();
