@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -84,6 +84,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     url: (database) => `postgresql://kassa:${encodeURIComponent(options.password)}@127.0.0.1:${options.port}/${database}`,
     exited,
     async stop(how = 'fast') {
+      child.ref(); // This process waits for the end of the server now.
       if (!isGone) process.kill(pid, how === 'fast' ? 'SIGINT' : 'SIGQUIT');
       await Promise.race([exited, sleep(20_000, undefined, { ref: false })]);
       if (!isGone) process.kill(pid, 'SIGQUIT');
@@ -124,22 +125,25 @@ function isReady(folder: string, pid: number | undefined): boolean {
   }
 }
 
+/** Makes the cluster beside its place and moves it there when it is whole: an interrupted start leaves nothing half made. */
 function makeCluster(options: EmbeddedPostgresOptions, initdb: string, run: Runner): void {
-  const passwordFile = `${options.folder}.password`;
-  mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+  const draft = `${options.folder}.new`;
+  const passwordFile = join(draft, 'password');
+  rmSync(draft, { recursive: true, force: true });
+  mkdirSync(draft, { recursive: true, mode: 0o711 });
+  mkdirSync(join(draft, 'data'), { mode: 0o700 });
   writeFileSync(passwordFile, `${options.password}\n`, { mode: 0o600 });
   // The builtin C.UTF-8 provider knows letter case beyond ASCII (Æ and æ) and sorts the same on every operating system.
   const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
   const login = ['--username=kassa', '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
-  const command = run([initdb, `--pgdata=${options.folder}`, ...login, ...locale, ...(options.isDurable ? [] : ['--no-sync'])]);
+  const command = run([initdb, `--pgdata=${join(draft, 'data')}`, ...login, ...locale, ...(options.isDurable ? [] : ['--no-sync'])]);
   try {
-    for (const path of [options.folder, passwordFile]) if (command.owner) chownSync(path, command.owner.uid, command.owner.gid);
+    for (const path of [join(draft, 'data'), passwordFile]) if (command.owner) chownSync(path, command.owner.uid, command.owner.gid);
     const made = spawnSync(command.file, command.args, { ...command.as, encoding: 'utf8', cwd: '/' });
-    if (made.status === 0) return;
-    rmSync(options.folder, { recursive: true, force: true });
-    throw new PostgresFailed('PostgreSQL could not make its data folder', `${made.error?.message ?? ''}${made.stdout}${made.stderr}`);
+    if (made.status !== 0) throw new PostgresFailed('PostgreSQL could not make its data folder', `${made.error?.message ?? ''}${made.stdout}${made.stderr}`);
+    renameSync(join(draft, 'data'), options.folder);
   } finally {
-    rmSync(passwordFile, { force: true });
+    rmSync(draft, { recursive: true, force: true });
   }
 }
 

@@ -1,6 +1,6 @@
 export { roomFolder, startApp, type AppOptions, type AppProcess } from './app-process.ts';
 export { eventually } from './eventually.ts';
 export { freePort, isFree } from './free-port.ts';
-export { startIssuer, testIssuer, type Issuer, type IssuerOptions, type Person, type Role } from './issuer.ts';
-export { allRoles, roleMatrix, type MatrixRoute, type MatrixRow } from './role-matrix.ts';
+export { startIssuer, testIssuer, type Issuer, type IssuerOptions, type Person } from './issuer.ts';
+export { roleMatrix, type MatrixRoute, type MatrixRow } from './role-matrix.ts';
 export { testDatabase, type TestDatabase } from './test-database.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { OAuth2Server, type MutableResponse, type MutableToken, type Payload, type TokenRequestIncomingMessage } from 'oauth2-mock-server';
+import type { Role } from '@kassa/auth';
 
-export type Role = 'cashier' | 'supervisor' | 'stock-clerk' | 'web-shop' | 'operator' | 'service';
 
 /** Who a token speaks for. All fields may be left out: a cashier of register dk-001-01, logged in just now. */
 export interface Person {
@@ -45,21 +45,22 @@ export interface IssuerOptions {
 
 /**
  * An OIDC issuer for tests and development, on loopback: RS256 keys at /jwks, the client credentials grant at /token. A token of a
- * person is asked for with the extra form fields sub, roles (separated by blanks), shop, register and sid.
+ * person is asked for with the extra form fields roles (separated by blanks), sub, shop, register, sid, auth_time and expires_in.
  */
 export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> {
   const server = new OAuth2Server();
-  const key = options.key ? await server.issuer.keys.add(options.key) : await server.issuer.keys.generate('RS256');
+  const key = options.key ? await server.issuer.keys.add(options.key) : await server.issuer.keys.generate('RS256', { kid: `kassa-${randomUUID().slice(0, 8)}` });
   await server.start(options.port ?? 0, '127.0.0.1');
   const url = `http://127.0.0.1:${server.address().port}`;
   server.issuer.url = url;
 
   server.service.on('beforeTokenSigning', (token: MutableToken, request: TokenRequestIncomingMessage) => {
-    const form = request.body as unknown as Record<string, string | undefined>;
-    const isPerson = form['roles'] !== undefined;
-    Object.assign(token.payload, isPerson ? personClaims(personOf(form)) : serviceClaims(credentials(request).id));
+    const form = formOf(request);
+    const claims = form['roles'] === undefined ? serviceClaims(credentials(request).id) : personClaims(personOf(form));
+    Object.assign(token.payload, claims, { exp: Math.floor(Date.now() / 1000) + lifetimeOf(form) });
   });
   server.service.on('beforeResponse', (response: MutableResponse, request: TokenRequestIncomingMessage) => {
+    Object.assign(response.body as object, { expires_in: lifetimeOf(formOf(request)) });
     if (options.secrets && !mayAsk(request, options.secrets)) Object.assign(response, { statusCode: 401, body: { error: 'invalid_client' } });
   });
 
@@ -106,9 +107,17 @@ function personOf(form: Record<string, string | undefined>): Person {
   };
 }
 
+const formOf = (request: TokenRequestIncomingMessage) => request.body as unknown as Record<string, string | undefined>;
+
+/** Seconds, an hour if the form does not say. */
+function lifetimeOf(form: Record<string, string | undefined>): number {
+  const asked = Number(form['expires_in'] ?? 3600);
+  return Number.isInteger(asked) && asked > 0 ? asked : 3600;
+}
+
 /** From the form, or from HTTP Basic (RFC 6749 §2.3.1). */
 function credentials(request: TokenRequestIncomingMessage): { id: string; secret: string } {
-  const form = request.body as unknown as Record<string, string | undefined>;
+  const form = formOf(request);
   const [scheme, encoded] = (request.headers.authorization ?? '').split(' ');
   if (scheme?.toLowerCase() !== 'basic') return { id: form['client_id'] ?? '', secret: form['client_secret'] ?? '' };
   const [id = '', secret = ''] = Buffer.from(encoded ?? '', 'base64').toString().split(':').map(decodeURIComponent);
@@ -117,7 +126,7 @@ function credentials(request: TokenRequestIncomingMessage): { id: string; secret
 
 function mayAsk(request: TokenRequestIncomingMessage, secrets: Record<string, string>): boolean {
   const { id, secret } = credentials(request);
-  const form = request.body as unknown as Record<string, string | undefined>;
+  const form = formOf(request);
   const isPerson = form['roles'] !== undefined;
   const isRight = Object.hasOwn(secrets, id) && secrets[id] === secret;
   return isRight && isPerson === (id === 'desk') && !form['roles']?.split(' ').includes('service');

@@ -1,4 +1,4 @@
-import type { Role } from './issuer.ts';
+import { roles as allRoles, type Role } from '@kassa/auth';
 
 export interface MatrixRoute {
   /** How the row is called in the test's title, such as `POST /v1/sales/{id}/lines`. */
@@ -16,8 +16,6 @@ export interface MatrixRow extends MatrixRoute {
   /** What the server must answer; `allowed` is any status but 401, 403 and 404. */
   expected: 401 | 403 | 404 | 'allowed';
 }
-
-export const allRoles: Role[] = ['cashier', 'supervisor', 'stock-clerk', 'web-shop', 'operator', 'service'];
 
 /**
  * Every role, and nobody, on every route, in the own and in another shop: rows for `test.each`.

@@ -1,0 +1,126 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { postgresMajor, PostgresFailed, startEmbeddedPostgres } from '@kassa/testing/embedded-postgres';
+import { Failure } from './failure.ts';
+import type { Secrets } from './secrets.ts';
+import { perService, serviceNames, services, type ServiceName } from './services.ts';
+
+export interface Postgres {
+  /** Of the server itself; undefined for one that is not ours. */
+  pid: number | undefined;
+  version: string;
+  /** Address of the database `postgres`, as superuser. */
+  adminUrl: string;
+  /** Address of each service's database, as the service's own role. */
+  urls: Record<ServiceName, string>;
+  /** Settles when our own server has ended; never for another one. */
+  exited: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts the server kept in the data folder. Throws Failure with what to do when its files are damaged or of another major version. */
+export async function startOwnPostgres(folder: string, port: number, secrets: Secrets, isEphemeral: boolean): Promise<Postgres> {
+  const data = join(folder, 'postgres');
+  checkVersion(data);
+  try {
+    const server = await startEmbeddedPostgres({
+      folder: data,
+      port,
+      password: secrets.postgres,
+      isDurable: !isEphemeral,
+      logFile: join(folder, 'logs/postgres.log'),
+      ...(isEphemeral ? { removeAfterwards: folder } : {}),
+    });
+    const adminUrl = server.url('postgres');
+    const { version, urls } = await prepareDatabases(adminUrl, '', secrets).catch(async (error: unknown) => {
+      await server.stop();
+      throw error;
+    });
+    return { pid: server.pid, version, adminUrl, urls, exited: server.exited, stop: () => server.stop(isEphemeral ? 'immediate' : 'fast') };
+  } catch (error) {
+    if (!(error instanceof PostgresFailed)) throw error;
+    const isDamaged = /FATAL|PANIC/.test(error.log) && !/could not bind/.test(error.log);
+    if (isDamaged) throw new Failure(`The data in ${folder} is damaged and PostgreSQL cannot use it; npm start -- --reset makes it anew.`, error.log);
+    throw new Failure(`${error.message}.`, error.log);
+  }
+}
+
+/** Makes databases and roles on a server that is not ours, each named kassa_… so that nobody else's is touched. */
+export async function useExternalPostgres(adminUrl: string, secrets: Secrets, mustReset: boolean): Promise<Postgres> {
+  const where = new URL(adminUrl).host;
+  try {
+    if (mustReset) await dropDatabases(adminUrl);
+    const { version, urls } = await prepareDatabases(adminUrl, 'kassa_', secrets);
+    return { pid: undefined, version, adminUrl, urls, exited: new Promise(() => undefined), stop: () => Promise.resolve() };
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure(`PostgreSQL at ${where} (KASSA_DATABASE_URL) cannot be used: ${(error as Error).message || String(error)}.`);
+  }
+}
+
+function checkVersion(data: string): void {
+  if (!existsSync(data)) return;
+  const file = join(data, 'PG_VERSION');
+  const version = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  if (version === postgresMajor) return;
+  if (version === '' && readdirSync(data).length === 0) return;
+  if (version === '') throw new Failure(`${data} is damaged: it is not a PostgreSQL data folder any more; npm start -- --reset makes it anew.`);
+  throw new Failure(`${data} was written by PostgreSQL ${version}, and this is PostgreSQL ${postgresMajor}; npm start -- --reset makes it anew.`);
+}
+
+/** One database per service, owned by a role of its own; no other role may even connect to it. */
+async function prepareDatabases(adminUrl: string, prefix: string, secrets: Secrets) {
+  const client = new pg.Client({ connectionString: adminUrl, application_name: 'kassa-start', connectionTimeoutMillis: 10_000 });
+  await client.connect();
+  try {
+    const roles = await namesOf(client, 'SELECT rolname AS name FROM pg_roles');
+    const databases = await namesOf(client, 'SELECT datname AS name FROM pg_database');
+    for (const service of serviceNames) {
+      const name = prefix + services[service].database;
+      const quoted = client.escapeIdentifier(name);
+      const password = client.escapeLiteral(secrets.databases[service]);
+      // On a server that is not ours a role may be left from another data folder, with another password.
+      if (!roles.has(name)) await client.query(`CREATE ROLE ${quoted} LOGIN PASSWORD ${password}`);
+      else if (prefix) await client.query(`ALTER ROLE ${quoted} LOGIN PASSWORD ${password}`);
+      if (databases.has(name)) continue;
+      if (prefix) await client.query(`GRANT ${quoted} TO CURRENT_USER`);
+      await client.query(`CREATE DATABASE ${quoted} OWNER ${quoted} TEMPLATE template0 ${unicode}`);
+      await client.query(`REVOKE ALL ON DATABASE ${quoted} FROM PUBLIC`);
+    }
+    if (!prefix) await client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
+    const version = await client.query<{ version: string }>("SELECT current_setting('server_version') AS version");
+    const urls = perService((name) => {
+      const url = new URL(adminUrl);
+      url.username = prefix + services[name].database;
+      url.password = secrets.databases[name];
+      url.pathname = `/${prefix}${services[name].database}`;
+      return url.href;
+    });
+    return { version: version.rows[0]?.version ?? '', urls };
+  } finally {
+    await client.end();
+  }
+}
+
+async function namesOf(client: pg.Client, sql: string): Promise<Set<string>> {
+  const { rows } = await client.query<{ name: string }>(sql);
+  return new Set(rows.map((row) => row.name));
+}
+
+/** Letter case beyond ASCII, and one order of texts on every machine (PostgreSQL 17 and later). */
+const unicode = "ENCODING 'UTF8' LOCALE 'C' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'";
+
+async function dropDatabases(adminUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: adminUrl, application_name: 'kassa-start', connectionTimeoutMillis: 10_000 });
+  await client.connect();
+  try {
+    for (const name of serviceNames) {
+      const database = client.escapeIdentifier(`kassa_${services[name].database}`);
+      await client.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
+      await client.query(`DROP ROLE IF EXISTS ${database}`);
+    }
+  } finally {
+    await client.end();
+  }
+}
