@@ -23,12 +23,21 @@ export function banner(facts: BannerFacts): string {
     ...table(facts).map((line) => `  ${line}`),
     '',
     `  Data: ${system.dataFolder}   Logs: ${system.dataFolder}/logs`,
-    ...(facts.isEphemeral ? [`  Other commands find this system with: export KASSA_SYSTEM=${system.dataFolder}/system.json`] : []),
+    ...(facts.isEphemeral
+      ? [`  Other commands find this system with: export KASSA_SYSTEM=${system.dataFolder}/system.json`]
+      : []),
     '',
     `${colors.bold('A cashier at register dk-001-01')} (others: npm run -s token -- --help); Swagger UI takes it under Authorize:`,
     '',
     token,
-    ...(canSell ? ['', `${colors.bold('Make a sale')}: paste this line into another terminal (or see a whole day: npm run demo)`, '', saleLine(system, token)] : []),
+    ...(canSell
+      ? [
+          '',
+          `${colors.bold('Make a sale')}: paste this line into another terminal (or see a whole day: npm run demo)`,
+          '',
+          saleLine(system, token),
+        ]
+      : []),
     '',
   ].join('\n');
 }
@@ -38,14 +47,27 @@ function table({ system, postgres }: BannerFacts): string[] {
   const rows = serviceNames.map((name) => {
     const { isStarted, http, grpc, health, metrics, pid } = system.services[name];
     const process = isStarted ? String(pid ?? '') : `not started: npx nx serve ${name}`;
-    return [name, `${local(http)}/docs`, grpc && services[name].hasGrpc ? local(grpc) : '–', `${local(health)}/readyz`, `${local(metrics)}/metrics`, process];
+    return [
+      name,
+      `${local(http)}/docs`,
+      grpc && services[name].hasGrpc ? local(grpc) : '–',
+      `${local(health)}/readyz`,
+      `${local(metrics)}/metrics`,
+      process,
+    ];
   });
   const others = [
     ['token issuer', local(system.issuer.url), '', '', '', String(system.process.pid)],
     ['PostgreSQL', postgres, '', '', '', ''],
   ];
-  const widths = heading.map((_, column) => Math.max(...[heading, ...rows, ...others.slice(0, 1)].map((row) => (row[column] ?? '').length)));
-  const line = (row: string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd();
+  const widths = heading.map((_, column) =>
+    Math.max(...[heading, ...rows, ...others.slice(0, 1)].map((row) => (row[column] ?? '').length)),
+  );
+  const line = (row: string[]) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
   const bold = (row: string[]) => line(row).replace(row[0] ?? '', colors.bold(row[0] ?? ''));
   return [colors.dim(line(heading)), ...[...rows, ...others].map(bold)];
 }

@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Failure } from './failure.ts';
@@ -90,7 +100,8 @@ async function takeLock(path: string): Promise<void> {
     }
     const lock = readJson<Lock>(file);
     if (lock && isAlive(lock.holder)) {
-      if (lock.npm.every(isAlive)) throw new Failure(`Kassa already runs on ${path} (process ${lock.holder.pid}); stop it there with Ctrl-C.`);
+      if (lock.npm.every(isAlive))
+        throw new Failure(`Kassa already runs on ${path} (process ${lock.holder.pid}); stop it there with Ctrl-C.`);
       await endProcess(lock.holder, 'SIGTERM', 30_000);
     }
     // Renamed before it is removed: of two that find the same dead holder, one fails here and looks again.
@@ -114,7 +125,9 @@ async function endLeftovers(path: string, say: (sentence: string) => void): Prom
   rmSync(join(path, 'system.json'), { force: true });
 
   const postgres = join(path, 'postgres');
-  const pid = existsSync(join(postgres, 'postmaster.pid')) ? Number(readFileSync(join(postgres, 'postmaster.pid'), 'utf8').split('\n')[0]) : NaN;
+  const pid = existsSync(join(postgres, 'postmaster.pid'))
+    ? Number(readFileSync(join(postgres, 'postmaster.pid'), 'utf8').split('\n')[0])
+    : NaN;
   if (!Number.isInteger(pid) || !commandLineOf(pid).includes(` -D ${postgres} `)) return;
   say('Ending the PostgreSQL an earlier start left running.');
   await endProcess(markOf('PostgreSQL', pid), 'SIGINT', 20_000);

@@ -13,7 +13,12 @@ export interface EnvironmentInput {
  * The whole configuration of each service on this machine. Everything else in this process's environment is passed on below it, so
  * that `CHECKOUT_LEASE_MS=1000 npm start` reaches the service that reads it.
  */
-export function environments({ ports, postgres, secrets, issuerUrl }: EnvironmentInput): Record<ServiceName, Record<string, string>> {
+export function environments({
+  ports,
+  postgres,
+  secrets,
+  issuerUrl,
+}: EnvironmentInput): Record<ServiceName, Record<string, string>> {
   const grpcOf = (name: ServiceName) => `127.0.0.1:${ports.services[name].grpc}`;
   const ofItsOwn: Record<ServiceName, Record<string, string>> = {
     sales: { INVENTORY_GRPC: grpcOf('inventory'), PAYMENTS_GRPC: grpcOf('payments') },

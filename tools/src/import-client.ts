@@ -74,15 +74,18 @@ export async function importFile(
     throw new Failure(`${service} broke off the import of ${input.file}: ${reasonOf(error)}. It is safe to repeat.`);
   });
   const body = (await response.json()) as ImportReport & { detail?: string };
-  if (!response.ok) throw new Failure(`${service} refused ${input.file} with ${response.status}: ${body.detail ?? JSON.stringify(body)}`);
+  if (!response.ok)
+    throw new Failure(`${service} refused ${input.file} with ${response.status}: ${body.detail ?? JSON.stringify(body)}`);
   return body;
 }
 
 /** Every refused row of an import, page by page. */
 export async function* refusalsOf(system: System, token: string, kind: ImportKind, importId: string): AsyncGenerator<Refusal> {
   const base = `${system.services[importKinds[kind].service].http}/v1/imports/${importId}/refusals?limit=200`;
-  for (let cursor: string | null | undefined = ''; cursor !== undefined && cursor !== null; ) {
-    const page = await fetch(cursor ? `${base}&cursor=${encodeURIComponent(cursor)}` : base, { headers: { authorization: `Bearer ${token}` } });
+  for (let cursor: string | null | undefined = ''; cursor !== undefined && cursor !== null;) {
+    const page = await fetch(cursor ? `${base}&cursor=${encodeURIComponent(cursor)}` : base, {
+      headers: { authorization: `Bearer ${token}` },
+    });
     if (!page.ok) throw new Failure(`The refused rows cannot be listed: ${page.status} ${await page.text()}`);
     const { items, next } = (await page.json()) as { items: Refusal[]; next?: string | null };
     yield* items;
@@ -99,7 +102,8 @@ function firstLine(file: string): string {
   } finally {
     closeSync(handle);
   }
-  const encoding = start[0] === 0xff && start[1] === 0xfe ? 'utf-16le' : start[0] === 0xfe && start[1] === 0xff ? 'utf-16be' : 'utf-8';
+  const encoding =
+    start[0] === 0xff && start[1] === 0xfe ? 'utf-16le' : start[0] === 0xfe && start[1] === 0xff ? 'utf-16be' : 'utf-8';
   return new TextDecoder(encoding).decode(start).split(/\r?\n/)[0] ?? '';
 }
 

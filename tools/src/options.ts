@@ -41,7 +41,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv, workspace: s
   if (values.help) return 'help';
   if (values.only !== undefined && values.except !== undefined) throw new Failure('Say either --only or --except, not both.');
   if (values.ephemeral && values.reset) throw new Failure('An ephemeral system has nothing to --reset.');
-  if (values.ephemeral && values.ports !== undefined) throw new Failure('An ephemeral system takes free ports; leave out --ports.');
+  if (values.ephemeral && values.ports !== undefined)
+    throw new Failure('An ephemeral system takes free ports; leave out --ports.');
   const all = Object.keys(services) as ServiceName[];
   const except = values.except === undefined ? [] : names(values.except, '--except');
   const run = values.only === undefined ? all.filter((name) => !except.includes(name)) : names(values.only, '--only');

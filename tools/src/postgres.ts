@@ -37,11 +37,22 @@ export async function startOwnPostgres(folder: string, port: number, secrets: Se
       await server.stop();
       throw error;
     });
-    return { pid: server.pid, version, adminUrl, urls, exited: server.exited, stop: () => server.stop(isEphemeral ? 'immediate' : 'fast') };
+    return {
+      pid: server.pid,
+      version,
+      adminUrl,
+      urls,
+      exited: server.exited,
+      stop: () => server.stop(isEphemeral ? 'immediate' : 'fast'),
+    };
   } catch (error) {
     if (!(error instanceof PostgresFailed)) throw error;
     const isDamaged = /FATAL|PANIC/.test(error.log) && !/could not bind/.test(error.log);
-    if (isDamaged) throw new Failure(`The data in ${folder} is damaged and PostgreSQL cannot use it; npm start -- --reset makes it anew.`, error.log);
+    if (isDamaged)
+      throw new Failure(
+        `The data in ${folder} is damaged and PostgreSQL cannot use it; npm start -- --reset makes it anew.`,
+        error.log,
+      );
     throw new Failure(`${error.message}.`, error.log);
   }
 }
@@ -55,7 +66,9 @@ export async function useExternalPostgres(adminUrl: string, secrets: Secrets, mu
     return { pid: undefined, version, adminUrl, urls, exited: new Promise(() => undefined), stop: () => Promise.resolve() };
   } catch (error) {
     if (error instanceof Failure) throw error;
-    throw new Failure(`PostgreSQL at ${where} (KASSA_DATABASE_URL) cannot be used: ${(error as Error).message || String(error)}.`);
+    throw new Failure(
+      `PostgreSQL at ${where} (KASSA_DATABASE_URL) cannot be used: ${(error as Error).message || String(error)}.`,
+    );
   }
 }
 
@@ -65,8 +78,11 @@ function checkVersion(data: string): void {
   const version = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
   if (version === postgresMajor) return;
   if (version === '' && readdirSync(data).length === 0) return;
-  if (version === '') throw new Failure(`${data} is damaged: it is not a PostgreSQL data folder any more; npm start -- --reset makes it anew.`);
-  throw new Failure(`${data} was written by PostgreSQL ${version}, and this is PostgreSQL ${postgresMajor}; npm start -- --reset makes it anew.`);
+  if (version === '')
+    throw new Failure(`${data} is damaged: it is not a PostgreSQL data folder any more; npm start -- --reset makes it anew.`);
+  throw new Failure(
+    `${data} was written by PostgreSQL ${version}, and this is PostgreSQL ${postgresMajor}; npm start -- --reset makes it anew.`,
+  );
 }
 
 /** One database per service, owned by a role of its own; no other role may even connect to it. */

@@ -80,6 +80,9 @@ function linuxStat(pid: number): string[] | undefined {
 }
 
 function ps(pid: number, column: string): string | undefined {
-  const { stdout } = spawnSync('ps', ['-o', column, '-p', String(pid)], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } });
+  const { stdout } = spawnSync('ps', ['-o', column, '-p', String(pid)], {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C' },
+  });
   return stdout?.trim() || undefined;
 }

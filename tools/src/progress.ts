@@ -24,7 +24,13 @@ export function byteBar(): ByteBar {
     show(file, bytesSent, bytes) {
       if (!bar || shown !== file) {
         end();
-        bar = new SingleBar({ format: '  {bar} {percentage}% {file}', hideCursor: true, stream: process.stderr, clearOnComplete: true, barsize: 30 });
+        bar = new SingleBar({
+          format: '  {bar} {percentage}% {file}',
+          hideCursor: true,
+          stream: process.stderr,
+          clearOnComplete: true,
+          barsize: 30,
+        });
         bar.start(bytes, 0, { file });
         shown = file;
       }

@@ -50,7 +50,10 @@ async function importWhole(kind: ImportKind, file: string, { system, token, prog
     const report = await importFile(system, operator, { kind, file }, (sent) => progress(`${kind}.csv`, sent, bytes));
     if (report.refused === 0) return report;
     if (importKinds[kind].service === 'inventory' || performance.now() > deadline) {
-      throw new Failure(`${report.refused} rows of ${file} were refused, the first of them:`, await firstRefusals(system, operator, kind, report));
+      throw new Failure(
+        `${report.refused} rows of ${file} were refused, the first of them:`,
+        await firstRefusals(system, operator, kind, report),
+      );
     }
     await sleep(500);
   }

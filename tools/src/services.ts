@@ -39,7 +39,12 @@ export function tablePorts(shift: number): Ports {
 export async function anyPorts(freePort: () => Promise<number>): Promise<Ports> {
   const ports = tablePorts(0);
   for (const name of serviceNames) {
-    ports.services[name] = { http: await freePort(), grpc: await freePort(), health: await freePort(), metrics: await freePort() };
+    ports.services[name] = {
+      http: await freePort(),
+      grpc: await freePort(),
+      health: await freePort(),
+      metrics: await freePort(),
+    };
   }
   return { ...ports, issuer: await freePort(), postgres: await freePort() };
 }

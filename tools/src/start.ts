@@ -26,7 +26,9 @@ await runCommand(async () => {
   const options = readOptions(process.argv.slice(2), process.env, workspace);
   if (options === 'help') return console.log(help);
   if (process.env['NODE_ENV'] === 'production') {
-    throw new Failure('NODE_ENV=production allows neither the development token issuer nor the simulated acquirer that npm start runs.');
+    throw new Failure(
+      'NODE_ENV=production allows neither the development token issuer nor the simulated acquirer that npm start runs.',
+    );
   }
   const lifetime = createLifetime();
   try {
@@ -40,7 +42,8 @@ await runCommand(async () => {
 
 /** Starts everything in order; what each step opened is closed in reverse order when the lifetime ends. */
 async function run(options: StartOptions, lifetime: Lifetime): Promise<void> {
-  const folder = options.dataFolder === undefined ? temporaryDataFolder() : await openDataFolder(options.dataFolder, options.mustReset, say);
+  const folder =
+    options.dataFolder === undefined ? temporaryDataFolder() : await openDataFolder(options.dataFolder, options.mustReset, say);
   lifetime.onEnd(() => folder.release());
   const ports = options.isEphemeral ? await anyPorts(freePort) : tablePorts(options.portShift);
   await refuseTakenPorts(ports, options);
@@ -59,7 +62,9 @@ async function run(options: StartOptions, lifetime: Lifetime): Promise<void> {
   const issuer = await openIssuer(folder, ports, secrets);
   lifetime.onEnd(() => issuer.stop());
   const env = environments({ ports, postgres, secrets, issuerUrl: issuer.url });
-  const listener = options.isVerbose ? (name: string, line: string) => console.error(`${colors.cyan(name)} ${readableLine(line)}`) : undefined;
+  const listener = options.isVerbose
+    ? (name: string, line: string) => console.error(`${colors.cyan(name)} ${readableLine(line)}`)
+    : undefined;
   const supervisor = createSupervisor({ workspace, dataFolder: folder, environments: env, ...(listener ? { listener } : {}) });
   lifetime.onEnd(() => supervisor.stop());
   void supervisor.failed.then((failure) => lifetime.fail(failure));
@@ -74,7 +79,10 @@ async function run(options: StartOptions, lifetime: Lifetime): Promise<void> {
   const token = () => issuer.token({ role: 'operator', shop: null, sub: 'npm-start' });
   const seeding = { workspace, system: system(), token, say, progress: bar.show };
   const missing = missingKinds(folder.path);
-  await seed(missing.filter((kind) => options.run.includes(importKinds[kind].service)), seeding);
+  await seed(
+    missing.filter((kind) => options.run.includes(importKinds[kind].service)),
+    seeding,
+  );
   keepSystem();
 
   if (options.asJson) console.log(JSON.stringify({ system: join(folder.path, 'system.json'), ...system() }));
@@ -85,7 +93,13 @@ async function run(options: StartOptions, lifetime: Lifetime): Promise<void> {
   async function bannerFacts() {
     const cashier = await issuer.token({ sub: 'employee-1', shop: 'dk-001', register: 'dk-001-01', expiresInSeconds: 8 * 3600 });
     const where = `${new URL(postgres.adminUrl).host.replace('127.0.0.1', 'localhost')}, databases ${serviceNames.map((name) => new URL(postgres.urls[name]).pathname.slice(1)).join(', ')}`;
-    return { system: system(), seconds: performance.now() / 1000, postgres: where, token: cashier, isEphemeral: options.isEphemeral };
+    return {
+      system: system(),
+      seconds: performance.now() / 1000,
+      postgres: where,
+      token: cashier,
+      isEphemeral: options.isEphemeral,
+    };
   }
 
   /** A service left out here may join later (nx serve); the data it lacks is imported when it does. */

@@ -150,7 +150,7 @@ async function follow(service: Running, listener: (line: string) => void): Promi
   let from = service.logStart;
   let isOver = false;
   void service.exited.then(() => (isOver = true));
-  for (let isLast = false; !isLast; ) {
+  for (let isLast = false; !isLast;) {
     isLast = isOver;
     const text = readFileSync(service.logFile).subarray(from).toString();
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);

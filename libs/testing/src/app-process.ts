@@ -62,7 +62,10 @@ export async function startApp(folder: string, env: Record<string, string>, opti
 
   const start = () => {
     const preload = fileURLToPath(new URL('./die-with-parent.ts', import.meta.url));
-    child = spawn(process.execPath, ['--import', preload, '--import', './src/telemetry.ts', 'src/main.ts'], { cwd: folder, env: wholeEnv });
+    child = spawn(process.execPath, ['--import', preload, '--import', './src/telemetry.ts', 'src/main.ts'], {
+      cwd: folder,
+      env: wholeEnv,
+    });
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
     const spawned = child;
     ended = new Promise((done) => {
@@ -105,7 +108,9 @@ export async function startApp(folder: string, env: Record<string, string>, opti
         if (response) answer = `${response.status} ${await response.text()}`;
         await sleep(50);
       }
-      throw new Error(`${name} ${hasEnded() ? 'ended' : 'is not ready'}; /readyz said ${answer}; its last words:\n${output.slice(-4000)}`);
+      throw new Error(
+        `${name} ${hasEnded() ? 'ended' : 'is not ready'}; /readyz said ${answer}; its last words:\n${output.slice(-4000)}`,
+      );
     },
   };
   await app.restart();

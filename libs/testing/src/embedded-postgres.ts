@@ -1,5 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { arch, platform } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -70,11 +81,15 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     throw new PostgresFailed('PostgreSQL did not start', readFileSync(options.logFile).subarray(logStart).toString());
   }
   const pid = child.pid;
-  const guard = spawn('/bin/sh', ['-c', guardScript, 'kassa-postgres-guard', String(pid), folder, options.removeAfterwards ?? ''], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-    cwd: '/',
-  });
+  const guard = spawn(
+    '/bin/sh',
+    ['-c', guardScript, 'kassa-postgres-guard', String(pid), folder, options.removeAfterwards ?? ''],
+    {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+      cwd: '/',
+    },
+  );
   guard.unref();
   (guard.stdin as unknown as { unref(): void }).unref();
   child.unref();
@@ -110,7 +125,12 @@ if [ -n "$3" ]; then
 fi`;
 
 function settings(isDurable: boolean): string[] {
-  const on = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200', 'shared_preload_libraries=pg_stat_statements'];
+  const on = [
+    'listen_addresses=127.0.0.1',
+    'unix_socket_directories=',
+    'max_connections=200',
+    'shared_preload_libraries=pg_stat_statements',
+  ];
   const off = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
   return [...on, ...(isDurable ? [] : off)].flatMap((setting) => ['-c', setting]);
 }
@@ -136,11 +156,22 @@ function makeCluster(options: EmbeddedPostgresOptions, initdb: string, run: Runn
   // The builtin C.UTF-8 provider knows letter case beyond ASCII (Æ and æ) and sorts the same on every operating system.
   const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
   const login = ['--username=kassa', '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
-  const command = run([initdb, `--pgdata=${join(draft, 'data')}`, ...login, ...locale, ...(options.isDurable ? [] : ['--no-sync'])]);
+  const command = run([
+    initdb,
+    `--pgdata=${join(draft, 'data')}`,
+    ...login,
+    ...locale,
+    ...(options.isDurable ? [] : ['--no-sync']),
+  ]);
   try {
-    for (const path of [join(draft, 'data'), passwordFile]) if (command.owner) chownSync(path, command.owner.uid, command.owner.gid);
+    for (const path of [join(draft, 'data'), passwordFile])
+      if (command.owner) chownSync(path, command.owner.uid, command.owner.gid);
     const made = spawnSync(command.file, command.args, { ...command.as, encoding: 'utf8', cwd: '/' });
-    if (made.status !== 0) throw new PostgresFailed('PostgreSQL could not make its data folder', `${made.error?.message ?? ''}${made.stdout}${made.stderr}`);
+    if (made.status !== 0)
+      throw new PostgresFailed(
+        'PostgreSQL could not make its data folder',
+        `${made.error?.message ?? ''}${made.stdout}${made.stderr}`,
+      );
     renameSync(join(draft, 'data'), options.folder);
   } finally {
     rmSync(draft, { recursive: true, force: true });
@@ -152,7 +183,10 @@ async function binaries(): Promise<{ initdb: string; postgres: string }> {
   try {
     return (await import(name)) as { initdb: string; postgres: string };
   } catch (error) {
-    throw new PostgresFailed(`There is no embedded PostgreSQL for ${platform()} ${arch()}: name a server in KASSA_DATABASE_URL`, String(error));
+    throw new PostgresFailed(
+      `There is no embedded PostgreSQL for ${platform()} ${arch()}: name a server in KASSA_DATABASE_URL`,
+      String(error),
+    );
   }
 }
 
@@ -173,11 +207,15 @@ type Runner = (command: [string, ...string[]]) => Command;
 function runner(paths: string[]): Runner {
   if (process.getuid?.() !== 0) return ([file, ...args]) => ({ file, args, as: {} });
   const owner = systemUser('postgres') ?? systemUser('nobody');
-  if (!owner) throw new PostgresFailed('PostgreSQL does not run as root, and there is no user postgres or nobody to run it as', '');
+  if (!owner)
+    throw new PostgresFailed('PostgreSQL does not run as root, and there is no user postgres or nobody to run it as', '');
   const closed = paths.map(closedFolder).find((path) => path !== undefined);
   if (!closed) return ([file, ...args]) => ({ file, args, as: owner, owner });
   if (spawnSync('setpriv', ['--version']).status !== 0) {
-    throw new PostgresFailed(`PostgreSQL does not run as root, and no other user may enter ${closed}: chmod o+x ${closed}, or use another folder`, '');
+    throw new PostgresFailed(
+      `PostgreSQL does not run as root, and no other user may enter ${closed}: chmod o+x ${closed}, or use another folder`,
+      '',
+    );
   }
   const as = ['--reuid', String(owner.uid), '--regid', String(owner.gid), '--clear-groups'];
   const can = ['--inh-caps', '+dac_override', '--ambient-caps', '+dac_override', '--securebits', '+no_setuid_fixup'];

@@ -7,7 +7,7 @@ import { testDatabases } from './test-databases.ts';
  * Vitest's globalSetup: the run's main process keeps the databases, and hands them to the worker processes over a loopback
  * address they inherit in KASSA_TEST_DATABASES. Nothing is started before a test asks for its first database.
  */
-export default async function globalSetup(): Promise<() => Promise<void>> {
+export async function setup(): Promise<() => Promise<void>> {
   const databases = testDatabases(process.env, (sentence) => console.log(sentence));
   const server = createServer((request, response) => {
     const answer = async () => {

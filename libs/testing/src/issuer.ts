@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { OAuth2Server, type MutableResponse, type MutableToken, type Payload, type TokenRequestIncomingMessage } from 'oauth2-mock-server';
+import {
+  OAuth2Server,
+  type MutableResponse,
+  type MutableToken,
+  type Payload,
+  type TokenRequestIncomingMessage,
+} from 'oauth2-mock-server';
 import type { Role } from '@kassa/auth';
-
 
 /** Who a token speaks for. All fields may be left out: a cashier of register dk-001-01, logged in just now. */
 export interface Person {
@@ -49,7 +54,9 @@ export interface IssuerOptions {
  */
 export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> {
   const server = new OAuth2Server();
-  const key = options.key ? await server.issuer.keys.add(options.key) : await server.issuer.keys.generate('RS256', { kid: `kassa-${randomUUID().slice(0, 8)}` });
+  const key = options.key
+    ? await server.issuer.keys.add(options.key)
+    : await server.issuer.keys.generate('RS256', { kid: `kassa-${randomUUID().slice(0, 8)}` });
   await server.start(options.port ?? 0, '127.0.0.1');
   const url = `http://127.0.0.1:${server.address().port}`;
   server.issuer.url = url;
@@ -61,7 +68,8 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
   });
   server.service.on('beforeResponse', (response: MutableResponse, request: TokenRequestIncomingMessage) => {
     Object.assign(response.body as object, { expires_in: lifetimeOf(formOf(request)) });
-    if (options.secrets && !mayAsk(request, options.secrets)) Object.assign(response, { statusCode: 401, body: { error: 'invalid_client' } });
+    if (options.secrets && !mayAsk(request, options.secrets))
+      Object.assign(response, { statusCode: 401, body: { error: 'invalid_client' } });
   });
 
   const sign = (claims: Payload | object, expiresIn: number) =>
@@ -120,7 +128,10 @@ function credentials(request: TokenRequestIncomingMessage): { id: string; secret
   const form = formOf(request);
   const [scheme, encoded] = (request.headers.authorization ?? '').split(' ');
   if (scheme?.toLowerCase() !== 'basic') return { id: form['client_id'] ?? '', secret: form['client_secret'] ?? '' };
-  const [id = '', secret = ''] = Buffer.from(encoded ?? '', 'base64').toString().split(':').map(decodeURIComponent);
+  const [id = '', secret = ''] = Buffer.from(encoded ?? '', 'base64')
+    .toString()
+    .split(':')
+    .map(decodeURIComponent);
   return { id, secret };
 }
 

@@ -78,7 +78,8 @@ async function pendingMigrations(client: pg.Client, migrations: Migration[]): Pr
   for (const row of rows) {
     const migration = known.get(row.migration_name);
     // Unknown ones come from newer code; a schema serves the code before it, too.
-    if (migration && migration.checksum !== row.checksum) throw new MigrationConflict(row.migration_name, 'was changed after it had been applied');
+    if (migration && migration.checksum !== row.checksum)
+      throw new MigrationConflict(row.migration_name, 'was changed after it had been applied');
     if (row.finished_at === null) throw new MigrationConflict(row.migration_name, 'failed halfway earlier');
   }
   const applied = new Set(rows.map((row) => row.migration_name));
@@ -99,5 +100,7 @@ async function applyMigration(client: pg.Client, migration: Migration): Promise<
     (error as Error).message = `migration ${migration.name} failed: ${(error as Error).message}`;
     throw error;
   }
-  await client.query('UPDATE _prisma_migrations SET finished_at = clock_timestamp(), applied_steps_count = 1 WHERE id = $1', [id]);
+  await client.query('UPDATE _prisma_migrations SET finished_at = clock_timestamp(), applied_steps_count = 1 WHERE id = $1', [
+    id,
+  ]);
 }

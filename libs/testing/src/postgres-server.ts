@@ -55,7 +55,8 @@ async function startContainer(env: NodeJS.ProcessEnv, mustRun: boolean): Promise
   });
   if (!runtime) return undefined;
   const isThere = env['KASSA_TEST_PULL'] === '1' || (await runtime.image.exists(ImageName.fromString(image)));
-  if (!isThere && mustRun) throw new Error(`The image ${image} is not on this machine: docker pull ${image}, or set KASSA_TEST_PULL=1`);
+  if (!isThere && mustRun)
+    throw new Error(`The image ${image} is not on this machine: docker pull ${image}, or set KASSA_TEST_PULL=1`);
   if (!isThere) return undefined;
   const { PostgreSqlContainer } = await import('@testcontainers/postgresql');
   const settings = ['max_connections=200', 'shared_preload_libraries=pg_stat_statements', 'fsync=off', 'synchronous_commit=off'];

@@ -48,8 +48,9 @@ export function testDatabases(env: NodeJS.ProcessEnv, say: (sentence: string) =>
     async create(room) {
       const name = `kassa_test_${run}_${randomBytes(4).toString('hex')}`;
       if (room === undefined) return make(name, 'template0');
-      if (!templates.has(room)) templates.set(room, migratedTemplate(room));
-      return make(name, await templates.get(room)!);
+      const template = templates.get(room) ?? migratedTemplate(room);
+      templates.set(room, template);
+      return make(name, await template);
     },
     async drop(url) {
       const name = new URL(url).pathname.slice(1);

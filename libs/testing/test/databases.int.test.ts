@@ -16,7 +16,10 @@ function writeMigration(name: string, sql: string): void {
   writeFileSync(join(room, 'prisma/migrations', name, 'migration.sql'), sql);
 }
 
-writeMigration('20260101000000_create_note', 'CREATE TABLE note (id bigint PRIMARY KEY, text text NOT NULL);\nINSERT INTO note VALUES (1, $$a;b$$);\n');
+writeMigration(
+  '20260101000000_create_note',
+  'CREATE TABLE note (id bigint PRIMARY KEY, text text NOT NULL);\nINSERT INTO note VALUES (1, $$a;b$$);\n',
+);
 writeMigration('20260102000000_add_author', 'ALTER TABLE note ADD COLUMN author text;\n');
 writeFileSync(join(room, 'prisma/migrations/migration_lock.toml'), 'provider = "postgresql"\n');
 writeFileSync(
@@ -65,11 +68,15 @@ describe('a test database', () => {
 describe('migrations', () => {
   test('leave what Prisma would have left, and Prisma takes over from there', async () => {
     const { url, drop } = await testDatabase(room);
-    expect(prisma(url, 'migrate', 'status')).toMatchObject({ status: 0, text: expect.stringContaining('Database schema is up to date') });
+    expect(prisma(url, 'migrate', 'status')).toMatchObject({
+      status: 0,
+      text: expect.stringContaining('Database schema is up to date'),
+    });
     expect(prisma(url, 'migrate', 'deploy')).toMatchObject({ status: 0, text: expect.stringContaining('No pending migrations') });
     const theirs = await testDatabase();
     expect(prisma(theirs.url, 'migrate', 'deploy')).toMatchObject({ status: 0 });
-    const columns = 'SELECT migration_name, checksum, applied_steps_count, logs, rolled_back_at FROM _prisma_migrations ORDER BY started_at';
+    const columns =
+      'SELECT migration_name, checksum, applied_steps_count, logs, rolled_back_at FROM _prisma_migrations ORDER BY started_at';
     expect(await rows(url, columns)).toEqual(await rows(theirs.url, columns));
     expect(await applyMigrations(theirs.url, readMigrations(room))).toEqual([]);
     await drop();
