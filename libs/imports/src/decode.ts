@@ -1,0 +1,69 @@
+import { TextDecoder } from 'node:util';
+import { KassaError } from '@kassa/problem';
+
+/** What a decoder leaves where the bytes are not text in its encoding: U+FFFD, the replacement character. */
+export const damaged = '\uFFFD';
+
+export interface DecodedText {
+  /** The encoding as a person would name it, for refusals. */
+  encoding: string;
+  chunks: AsyncIterable<string>;
+}
+
+const named: Record<string, string> = {
+  'utf-8': 'UTF-8',
+  'utf-16le': 'UTF-16',
+  'utf-16be': 'UTF-16',
+  'windows-1252': 'Windows-1252',
+};
+
+/**
+ * Decodes a stream of bytes. A byte order mark decides; without one the charset does; without either it is UTF-8.
+ * The mark itself is dropped. Bytes that are not text in that encoding become U+FFFD, one by one, and never swallow the delimiter
+ * behind them (WHATWG Encoding Standard §4.1), so that the caller can refuse the one row they stand in.
+ * A charset other than UTF-8, UTF-16 and Windows-1252 (with ISO-8859-1, which the same standard reads as such) is media-type-unsupported.
+ */
+export async function decodeText(source: AsyncIterable<Uint8Array>, charset?: string): Promise<DecodedText> {
+  const declared = encodingOf(charset);
+  const bytes = source[Symbol.asyncIterator]();
+  let first = Buffer.alloc(0);
+  while (first.length < 3) {
+    const { value, done } = await bytes.next();
+    if (done === true) break;
+    first = Buffer.concat([first, value]);
+  }
+  const encoding = encodingOfMark(first) ?? declared;
+  return { encoding: named[encoding] ?? encoding, chunks: decodeChunks(first, bytes, new TextDecoder(encoding)) };
+}
+
+async function* decodeChunks(first: Uint8Array, rest: AsyncIterator<Uint8Array>, decoder: TextDecoder): AsyncGenerator<string> {
+  try {
+    yield decoder.decode(first, { stream: true });
+    for (let next = await rest.next(); next.done !== true; next = await rest.next())
+      yield decoder.decode(next.value, { stream: true });
+    yield decoder.decode();
+  } finally {
+    await rest.return?.();
+  }
+}
+
+function encodingOfMark(first: Uint8Array): string | undefined {
+  const [a, b, c] = first;
+  if (a === 0xef && b === 0xbb && c === 0xbf) return 'utf-8';
+  if (a === 0xff && b === 0xfe) return 'utf-16le';
+  if (a === 0xfe && b === 0xff) return 'utf-16be';
+  return undefined;
+}
+
+function encodingOf(charset = 'utf-8'): string {
+  const unknown = new KassaError('media-type-unsupported', {
+    detail: `The charset ${JSON.stringify(charset.slice(0, 40))} is not read here; send UTF-8, UTF-16 with a byte order mark, or windows-1252.`,
+  });
+  try {
+    const { encoding } = new TextDecoder(charset);
+    if (encoding in named) return encoding;
+  } catch {
+    // Not a label of the Encoding Standard, and refused like any other that is not read here.
+  }
+  throw unknown;
+}
