@@ -168,12 +168,23 @@ function toFastifyRoute<Caller extends { subject: string; roles: readonly string
           : undefined,
         ifMatch: route.needsIfMatch === true ? readIfMatch(request.headers['if-match']) : (undefined as never),
         headers: request.headers,
-        signal: request.signal,
+        get signal() {
+          return whenClientIsGone(reply);
+        },
         traceId,
       };
       return send(request, reply, await route.handler(call));
     },
   };
+}
+
+/** Not Fastify's request.signal: that one aborts as soon as a body was read to its end. */
+function whenClientIsGone(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort();
+  });
+  return gone.signal;
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, answer: Answer): FastifyReply {
