@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
 import { randomUUID } from 'node:crypto';
-import { pathToFileURL } from 'node:url';
 import { Failure, runCommand } from './failure.ts';
 import { readSystem, type System } from './system.ts';
 
@@ -73,4 +72,4 @@ async function main(): Promise<void> {
   console.log(token);
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await runCommand(main);
+if (import.meta.main) await runCommand(main);
