@@ -1,4 +1,4 @@
-import type { Change, StreamChangesResponse, Topic } from '@kassa/contracts/inventory';
+import type { StreamChangesResponse, Topic } from '@kassa/contracts/inventory';
 import { isKassaError } from '@kassa/problem';
 import { backoffMs, pause, type Backoff } from './backoff.ts';
 import { heardWithin } from './heard-within.ts';
@@ -63,6 +63,7 @@ class Reader {
   state: FeedState = { connection: 'connecting', position: undefined, asOf: undefined, heardAtMs: undefined };
   readonly #options: FollowOptions;
   readonly #silenceMs: number;
+  /** Where a stream could not go on. Another process may have mended the store meanwhile: any other position is worth a try. */
   #unusable: { position: FeedPosition; reason: SnapshotReason } | undefined;
   #storedAtMs = 0;
 
@@ -81,9 +82,8 @@ class Reader {
   async readOn(): Promise<never> {
     const stored = await this.#options.load();
     this.#see(stored);
-    const reason = this.#reasonForSnapshot(stored);
-    const position = reason === undefined ? stored : await this.#takeSnapshot(reason, stored);
-    return this.#follow(position!);
+    const isUsable = stored !== undefined && !(this.#unusable && isSame(this.#unusable.position, stored));
+    return this.#follow(isUsable ? at(stored) : await this.#takeSnapshot(stored));
   }
 
   #see(stored: (FeedPosition & { asOf: Date }) | undefined): void {
@@ -92,14 +92,8 @@ class Reader {
     this.tell({ connection: 'connecting', position: at(stored), asOf: later(this.state.asOf, stored.asOf), heardAtMs });
   }
 
-  #reasonForSnapshot(stored: FeedPosition | undefined): SnapshotReason | undefined {
-    if (!stored) return 'empty';
-    const unusable = this.#unusable;
-    // Another process may have mended the store meanwhile: then its new position is worth a try.
-    return unusable && isSame(unusable.position, stored) ? unusable.reason : undefined;
-  }
-
-  async #takeSnapshot(reason: SnapshotReason, from: FeedPosition | undefined): Promise<FeedPosition> {
+  async #takeSnapshot(from: FeedPosition | undefined): Promise<FeedPosition> {
+    const reason = from && this.#unusable ? this.#unusable.reason : 'empty';
     this.tell({ connection: 'snapshotting' });
     const { client, topics, signal } = this.#options;
     // What was committed before the question was asked is in the answer.
@@ -193,8 +187,12 @@ function reasonToDoubt(batch: Batch, here: FeedPosition): SnapshotReason | undef
 }
 
 function isInOrder({ afterSeq, throughSeq, changes }: Batch): boolean {
-  const seqs = [afterSeq, ...changes.map((change: Change) => Number(change.seq))];
-  return afterSeq <= throughSeq && seqs.at(-1)! <= throughSeq && seqs.every((seq, n) => n === 0 || seq > seqs[n - 1]!);
+  let last = afterSeq;
+  for (const { seq } of changes) {
+    if (Number(seq) <= last) return false;
+    last = Number(seq);
+  }
+  return last <= throughSeq;
 }
 
 function readBatch(message: StreamChangesResponse): Batch {
