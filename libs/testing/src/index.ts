@@ -4,3 +4,18 @@ export { freePort, isFree } from './free-port.ts';
 export { startIssuer, testIssuer, type Issuer, type IssuerOptions, type Person } from './issuer.ts';
 export { roleMatrix, type MatrixRoute, type MatrixRow } from './role-matrix.ts';
 export { testDatabase, type TestDatabase } from './test-database.ts';
+export {
+  compareWitnesses,
+  witnessLaws,
+  type Comparison,
+  type LevelsWitness,
+  type OperationWitness,
+  type ReservationWitness,
+  type SaleWitness,
+  type StockWitness,
+  type TenderWitness,
+  type TransactionWitness,
+  type Violation,
+  type Witnesses,
+  type WitnessLaw,
+} from './witnesses.ts';
