@@ -36,13 +36,15 @@ export interface AppOptions {
 export const roomFolder = (name: string): string => fileURLToPath(new URL(`../../../apps/${name}`, import.meta.url));
 
 /**
- * Starts the real process of an app (absolute path of its folder) on free ports of 127.0.0.1, and waits until it is ready. `env` needs
- * DATABASE_URL and OIDC_ISSUER, and whatever else the app asks for. Nothing of this process's environment is passed on but PATH,
+ * Starts the real process of an app (absolute path of its folder) on free ports of 127.0.0.1, or on those `env` names, and waits until
+ * it is ready. `env` needs DATABASE_URL and OIDC_ISSUER, and whatever else the app asks for. Nothing of this process's environment is passed on but PATH,
  * HOME and TMPDIR. The process ends when this one does.
  */
 export async function startApp(folder: string, env: Record<string, string>, options: AppOptions = {}): Promise<AppProcess> {
   const name = basename(folder);
-  const [http, grpc, health, metrics] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  const portOf = async (setting: string) => Number(env[setting] ?? (await freePort()));
+  const [http, grpc] = [await portOf('HTTP_PORT'), await portOf('GRPC_PORT')];
+  const [health, metrics] = [await portOf('HEALTH_PORT'), await portOf('METRICS_PORT')];
   const wholeEnv = {
     ...inherited(),
     NODE_ENV: 'test',
