@@ -152,11 +152,19 @@ export function testCards(): TestCard[] {
   }));
 }
 
-/** The same table in Markdown, as it stands in the READMEs and on the Swagger page of payments. */
+/** The same table in Markdown, its columns aligned, as it stands in the README and on the Swagger pages. */
 export function testCardsMarkdown(cards: readonly TestCard[]): string {
-  const head = '| What happens | Card token (web) | Amount ends in (terminal) |\n|---|---|---|';
-  const rows = cards.map(
-    ({ sees, steps: [first] }) => `| ${sees} | \`${first?.token}\` | ${first?.amountEndsIn ?? 'anything else'} |`,
-  );
-  return [head, ...rows].join('\n');
+  const head = ['What happens', 'Card token (web)', 'Amount ends in (terminal)'];
+  const rows = cards.map(({ sees, steps: [first] }) => [sees, `\`${first?.token}\``, first?.amountEndsIn ?? 'anything else']);
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: string[], fill: string) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0, fill)).join(' | ')} |`;
+  return [
+    line(head, ' '),
+    line(
+      head.map(() => ''),
+      '-',
+    ),
+    ...rows.map((row) => line(row, ' ')),
+  ].join('\n');
 }
