@@ -61,7 +61,8 @@ function checkRooms(workspace: string): ShapeReport {
       const isThere = existsSync(join(workspace, 'apps', name, file));
       const reason = omissions[name]?.[file];
       if (!isThere && reason === undefined) faults.push(`apps/${name} lacks ${file}, which all services have.`);
-      if (isThere && reason !== undefined) faults.push(`apps/${name} has ${file} after all: it "${reason}" no longer, so drop it from the omissions.`);
+      if (isThere && reason !== undefined)
+        faults.push(`apps/${name} has ${file} after all: it "${reason}" no longer, so drop it from the omissions.`);
       return (isThere ? '✓' : reason === undefined ? 'missing' : '–').padEnd(14);
     });
     lines.push(`${file.padEnd(40)}${marks.join('')}`.trimEnd());
@@ -81,16 +82,23 @@ function extraFiles(workspace: string, name: ServiceName): string[] {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(room.length + 1))
     .filter((file) => !files.includes(file) && !own.test(file) && !/\.test\.ts$/.test(file))
-    .map((file) => `apps/${name}/${file} is a name no other service has; its place is in operations/, domain/ or one of the files all have.`);
+    .map(
+      (file) =>
+        `apps/${name}/${file} is a name no other service has; its place is in operations/, domain/ or one of the files all have.`,
+    );
 }
 
 function checkClosure(workspace: string): ShapeReport {
   const project = join(workspace, 'apps/sales');
   const closure = importClosure(project, closureEntry);
-  const lines = [`To read the checkout (${closureEntry}), types included, one reads ${closure.length} files:`, ...closure.map((file) => `  ${file}`)];
+  const lines = [
+    `To read the checkout (${closureEntry}), types included, one reads ${closure.length} files:`,
+    ...closure.map((file) => `  ${file}`),
+  ];
   const faults: string[] = [];
   if (closure.length === 0) faults.push(`apps/sales has no ${closureEntry}.`);
-  if (closure.length > closureMax) faults.push(`The checkout is spread over ${closure.length} files; ${closureMax} are the most.`);
+  if (closure.length > closureMax)
+    faults.push(`The checkout is spread over ${closure.length} files; ${closureMax} are the most.`);
   return { lines, faults };
 }
 
@@ -104,7 +112,9 @@ const readManifest = (folder: string) => JSON.parse(readFileSync(join(folder, 'p
 
 /** The workspace's projects, as paths relative to it. */
 function projects(workspace: string): string[] {
-  return globSync(['apps/*/package.json', 'libs/*/package.json', 'loadtests/package.json', 'tools/package.json'], { cwd: workspace })
+  return globSync(['apps/*/package.json', 'libs/*/package.json', 'loadtests/package.json', 'tools/package.json'], {
+    cwd: workspace,
+  })
     .map((file) => file.replace(/\/package\.json$/, ''))
     .sort();
 }
@@ -115,7 +125,10 @@ function checkVersions(workspace: string): string[] {
     const { dependencies, devDependencies } = readManifest(join(workspace, project));
     return Object.entries({ ...dependencies, ...devDependencies })
       .filter(([, version]) => version !== '*')
-      .map(([name, version]) => `${project} asks for ${name} ${version}; versions stand in the root's package.json only, so say "*".`);
+      .map(
+        ([name, version]) =>
+          `${project} asks for ${name} ${version}; versions stand in the root's package.json only, so say "*".`,
+      );
   });
 }
 
@@ -139,11 +152,17 @@ function checkDeclarations(workspace: string): string[] {
         imported.add(name);
         const isDeclared = name in dependencies || (isTest && (name in devDependencies || testRunners.includes(name)));
         const isGenerated = file.split('/').includes('gen');
-        if (!isDeclared && !isGenerated) faults.push(`${project}/${file} imports ${name}, which ${project}/package.json does not declare.`);
+        if (!isDeclared && !isGenerated)
+          faults.push(`${project}/${file} imports ${name}, which ${project}/package.json does not declare.`);
       }
     }
-    const unused = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !imported.has(name) && name !== carriesBinaries);
-    return [...new Set(faults), ...unused.map((name) => `${project}/package.json declares ${name}, which nothing there imports.`)];
+    const unused = Object.keys({ ...dependencies, ...devDependencies }).filter(
+      (name) => !imported.has(name) && name !== carriesBinaries,
+    );
+    return [
+      ...new Set(faults),
+      ...unused.map((name) => `${project}/package.json declares ${name}, which nothing there imports.`),
+    ];
   });
 }
 

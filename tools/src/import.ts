@@ -48,7 +48,11 @@ async function main(): Promise<void> {
 
 function readArguments() {
   try {
-    return parseArgs({ options: { charset: { type: 'string' }, help: { type: 'boolean' } }, allowPositionals: true, strict: true });
+    return parseArgs({
+      options: { charset: { type: 'string' }, help: { type: 'boolean' } },
+      allowPositionals: true,
+      strict: true,
+    });
   } catch (error) {
     throw new Failure(`${(error as Error).message}\n\n${help}`);
   }

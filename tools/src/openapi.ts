@@ -16,7 +16,8 @@ await runCommand(async () => {
       env: { ...process.env, KASSA_UPDATE_OPENAPI: '1' },
       encoding: 'utf8',
     });
-    if (ran.status !== 0) throw new Failure(`apps/${name}/openapi.json could not be written.`, `${ran.stdout ?? ''}${ran.stderr ?? ''}`);
+    if (ran.status !== 0)
+      throw new Failure(`apps/${name}/openapi.json could not be written.`, `${ran.stdout ?? ''}${ran.stderr ?? ''}`);
     console.log(`apps/${name}/openapi.json`);
   }
 });

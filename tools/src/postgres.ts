@@ -23,6 +23,7 @@ export interface Postgres {
 export async function startOwnPostgres(folder: string, port: number, secrets: Secrets, isEphemeral: boolean): Promise<Postgres> {
   const data = join(folder, 'postgres');
   checkVersion(data);
+  const isKept = existsSync(data);
   try {
     const server = await startEmbeddedPostgres({
       folder: data,
@@ -37,25 +38,24 @@ export async function startOwnPostgres(folder: string, port: number, secrets: Se
       await server.stop();
       throw error;
     });
-    return {
-      pid: server.pid,
-      version,
-      adminUrl,
-      urls,
-      exited: server.exited,
-      stop: () => server.stop(isEphemeral ? 'immediate' : 'fast'),
-    };
+    const stop = () => server.stop(isEphemeral ? 'immediate' : 'fast');
+    return { pid: server.pid, version, adminUrl, urls, exited: server.exited, stop };
   } catch (error) {
-    if (!(error instanceof PostgresFailed)) throw error;
-    const isDamaged = /FATAL|PANIC/.test(error.log) && !/could not bind/.test(error.log);
-    if (isDamaged)
-      throw new Failure(
-        `The data in ${folder} is damaged and PostgreSQL cannot use it; npm start -- --reset makes it anew.`,
-        error.log,
-      );
-    throw new Failure(`${error.message}.`, error.log);
+    const words = error instanceof PostgresFailed ? error.log : String(error);
+    if (isKept && !notDamage.test(words)) throw damaged(folder, words);
+    if (error instanceof PostgresFailed) throw new Failure(`${error.message}.`, words);
+    throw error;
   }
 }
+
+/** What may keep a server from starting on sound data. */
+const notDamage = /could not bind|No space left|could not map|could not create shared memory|Permission denied/;
+
+/** PostgreSQL's words for files that are missing or not what they should be: classes 58 and XX of its error codes. */
+export const isDamage = (error: unknown): boolean => /^(58P01|58030|XX00[0-2])$/.test((error as { code?: string }).code ?? '');
+
+export const damaged = (folder: string, words: string): Failure =>
+  new Failure(`The data in ${folder} is damaged and PostgreSQL cannot use it; npm start -- --reset makes it anew.`, words);
 
 /** Makes databases and roles on a server that is not ours, each named kassa_… so that nobody else's is touched. */
 export async function useExternalPostgres(adminUrl: string, secrets: Secrets, mustReset: boolean): Promise<Postgres> {

@@ -47,7 +47,7 @@ async function run(options: StartOptions, lifetime: Lifetime): Promise<void> {
   lifetime.onEnd(() => folder.release());
   const ports = options.isEphemeral ? await anyPorts(freePort) : tablePorts(options.portShift);
   await refuseTakenPorts(ports, options);
-  generate(workspace, say);
+  generate(workspace, options.run, say);
 
   const secrets = loadSecrets(folder.path);
   const postgres = options.externalPostgres
@@ -56,7 +56,7 @@ async function run(options: StartOptions, lifetime: Lifetime): Promise<void> {
   lifetime.onEnd(() => postgres.stop());
   void postgres.exited.then(() => lifetime.fail(new Failure('PostgreSQL ended, and Kassa stops with it.')));
   say(`PostgreSQL ${postgres.version} is up.`);
-  const applied = await migrateAll(workspace, postgres.urls);
+  const applied = await migrateAll(workspace, folder.path, postgres.urls);
   if (applied > 0) say(`Applied ${applied} migrations.`);
 
   const issuer = await openIssuer(folder, ports, secrets);
@@ -85,7 +85,7 @@ async function run(options: StartOptions, lifetime: Lifetime): Promise<void> {
   );
   keepSystem();
 
-  if (options.asJson) console.log(JSON.stringify({ system: join(folder.path, 'system.json'), ...system() }));
+  if (options.asJson) console.log(JSON.stringify({ system: join(folder.path, 'system.json') }));
   else console.log(banner(await bannerFacts()));
   void seedLater(missing.filter((kind) => !options.run.includes(importKinds[kind].service)));
   await lifetime.ended;

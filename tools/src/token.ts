@@ -12,9 +12,9 @@ export interface TokenRequest {
   expiresInSeconds?: number;
 }
 
-/** Asks the running system's issuer for a token of a person who logs in now: a new session each time. Throws Failure. */
-export async function fetchToken(system: System, request: TokenRequest): Promise<string> {
-  const { tokenUrl, clientId, clientSecret } = system.issuer;
+/** Asks an issuer for a token of a person who logs in now: a new session each time. Throws Failure. */
+export async function fetchToken({ issuer }: { issuer: Omit<System['issuer'], 'url'> }, request: TokenRequest): Promise<string> {
+  const { tokenUrl, clientId, clientSecret } = issuer;
   const form = new URLSearchParams({
     grant_type: 'client_credentials',
     client_id: clientId,
@@ -26,7 +26,11 @@ export async function fetchToken(system: System, request: TokenRequest): Promise
   });
   if (request.shop) form.set('shop', request.shop);
   if (request.register) form.set('register', request.register);
-  const response = await fetch(tokenUrl, { method: 'POST', body: form, signal: AbortSignal.timeout(5_000) });
+  const response = await fetch(tokenUrl, { method: 'POST', body: form, signal: AbortSignal.timeout(5_000) }).catch(
+    (error: Error) => {
+      throw new Failure(`The token issuer at ${tokenUrl} cannot be reached: ${error.message}.`);
+    },
+  );
   if (!response.ok) throw new Failure(`The token issuer at ${tokenUrl} answered ${response.status}: ${await response.text()}`);
   return ((await response.json()) as { access_token: string }).access_token;
 }
