@@ -1,5 +1,23 @@
 import type { System } from './system.ts';
 
+/** Every shop has it, it has no serial number, and 100 of any Kassa currency's larger notes pay for it: a USB-C cable. */
+export const cable = { sku: 'E101881', gtin: '9520020000985' };
+
+/**
+ * A line to paste into a shell (sh, bash, zsh) that scans a cable, pays it in cash with a note of 100 kr, and prints the receipt. The
+ * sale's id is made when it runs, so that each paste is a new sale.
+ */
 export function saleLine(system: System, token: string): string {
-  return `curl ${system.services.sales.http} ${token.length}`;
+  const sales = `${system.services.sales.http.replace('127.0.0.1', 'localhost')}/v1/sales`;
+  const json = '-H "Content-Type: application/json"';
+  const post = (path: string, step: string, body: string) =>
+    `curl -fsS "${sales}${path}" -H "$AUTH" ${json} -H "Idempotency-Key: $SALE-${step}" -d '${body}'`;
+  return [
+    `SALE=$(node -p 'crypto.randomUUID()'); AUTH='Authorization: Bearer ${token}'`,
+    [
+      post('', 'open', `{"id":"'$SALE'","lines":[{"gtin":"${cable.gtin}"}]}`),
+      post('/$SALE/complete', 'complete', '{"tenders":[{"method":"cash","amountMinor":10000}]}'),
+      `echo && curl -fsS "${sales}/$SALE/receipt" -H "$AUTH" -H "Accept: text/plain"`,
+    ].join(' && echo && '),
+  ].join('; ');
 }
