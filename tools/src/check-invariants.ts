@@ -108,14 +108,20 @@ export function invariantReport({ violations, counts }: Comparison): string {
   const laws = Object.entries(witnessLaws) as [WitnessLaw, string][];
   const table = laws.map(([law, words]) => {
     const broken = violations.filter((violation) => violation.law === law).length;
-    if (law === 'acquirer-agrees' && counts.operations === 0 && counts.transactions > 0 && broken === 0) return `  ${colors.dim('–')} ${words}: no card moved`;
-    return broken === 0 ? `  ${colors.green('✓')} ${words}` : `  ${colors.red('✗')} ${words}: ${colors.bold(String(broken))} do not`;
+    if (law === 'acquirer-agrees' && counts.operations === 0 && counts.transactions > 0 && broken === 0)
+      return `  ${colors.dim('–')} ${words}: no card moved`;
+    return broken === 0
+      ? `  ${colors.green('✓')} ${words}`
+      : `  ${colors.red('✗')} ${words}: ${colors.bold(String(broken))} do not`;
   });
   const number = (count: number) => count.toLocaleString('en');
   const compared = `Compared ${number(counts.sales)} sales (${number(counts.completedSales)} completed), ${number(counts.transactions)} payment transactions, ${number(counts.operations)} operations of the acquirer, ${number(counts.reservations)} reservations and ${number(counts.levels)} levels:`;
   const list = violations.slice(0, shownMax).map(({ law, text }) => `  ${colors.dim(law)} ${text}`);
   const more = violations.length > shownMax ? [`  … and ${number(violations.length - shownMax)} more`] : [];
-  const verdict = violations.length === 0 ? colors.green('Money and stock add up.') : colors.red(`${number(violations.length)} things do not add up:`);
+  const verdict =
+    violations.length === 0
+      ? colors.green('Money and stock add up.')
+      : colors.red(`${number(violations.length)} things do not add up:`);
   return ['', compared, '', ...table, '', verdict, ...list, ...more, ''].join('\n');
 }
 

@@ -13,7 +13,11 @@ function copy(): string {
   const target = mkdtempSync(join(tmpdir(), 'kassa-shape-'));
   copies.push(target);
   const sources = ['package.json', '{apps,libs}/*/**/*', 'tools/**/*', 'loadtests/**/*', 'docs/adr/*'];
-  const files = globSync(sources, { cwd: workspace, exclude: (entry) => ['node_modules', 'dist'].includes(entry.name), withFileTypes: true });
+  const files = globSync(sources, {
+    cwd: workspace,
+    exclude: (entry) => ['node_modules', 'dist'].includes(entry.name),
+    withFileTypes: true,
+  });
   for (const entry of files.filter((file) => file.isFile())) {
     const file = join(entry.parentPath, entry.name).slice(workspace.length + 1);
     mkdirSync(dirname(join(target, file)), { recursive: true });
@@ -41,7 +45,8 @@ test.each([
   {
     what: 'a file no other room has',
     harm: (home: string) => writeFileSync(join(home, 'apps/inventory/src/utils.ts'), ''),
-    fault: 'apps/inventory/src/utils.ts is a name no other service has; its place is in operations/, domain/ or one of the files all have.',
+    fault:
+      'apps/inventory/src/utils.ts is a name no other service has; its place is in operations/, domain/ or one of the files all have.',
   },
   {
     what: 'an omission that is none any more',
@@ -60,7 +65,8 @@ test.each([
   },
   {
     what: 'a second version of a package',
-    harm: (home: string) => change(join(home, 'apps/sales/package.json'), (text) => text.replace('"zod": "*"', '"zod": "^3.0.0"')),
+    harm: (home: string) =>
+      change(join(home, 'apps/sales/package.json'), (text) => text.replace('"zod": "*"', '"zod": "^3.0.0"')),
     fault: 'apps/sales asks for zod ^3.0.0; versions stand in the root\'s package.json only, so say "*".',
   },
   {
@@ -70,16 +76,22 @@ test.each([
   },
   {
     what: 'a declaration nothing needs',
-    harm: (home: string) => change(join(home, 'apps/sales/package.json'), (text) => text.replace('"zod": "*"', '"zod": "*", "csv-parse": "*"')),
+    harm: (home: string) =>
+      change(join(home, 'apps/sales/package.json'), (text) => text.replace('"zod": "*"', '"zod": "*", "csv-parse": "*"')),
     fault: 'apps/sales/package.json declares csv-parse, which nothing there imports.',
   },
   {
     what: 'a dependency nobody decided on',
-    harm: (home: string) => change(join(home, 'package.json'), (text) => text.replace('"devDependencies": {', '"devDependencies": { "left-pad": "1.3.0",')),
+    harm: (home: string) =>
+      change(join(home, 'package.json'), (text) =>
+        text.replace('"devDependencies": {', '"devDependencies": { "left-pad": "1.3.0",'),
+      ),
     fault: /takes left-pad, and no record in docs\/adr says why/,
   },
 ])('finds $what', ({ harm, fault }) => {
   const home = copy();
   harm(home);
-  expect(checkShape(home).faults).toContainEqual(expect.stringMatching(fault instanceof RegExp ? fault : fault.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')));
+  expect(checkShape(home).faults).toContainEqual(
+    expect.stringMatching(fault instanceof RegExp ? fault : fault.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')),
+  );
 });

@@ -12,7 +12,9 @@ let copy: string;
 function buf(args: string[], cwd: string): Promise<string> {
   const command = join(root, 'node_modules/.bin/buf');
   return new Promise((resolve, reject) => {
-    execFile(command, args, { cwd }, (error, stdout, stderr) => (error && stdout === '' ? reject(new Error(stderr)) : resolve(stdout)));
+    execFile(command, args, { cwd }, (error, stdout, stderr) =>
+      error && stdout === '' ? reject(new Error(stderr)) : resolve(stdout),
+    );
   });
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { readOptions, type StartOptions } from '../src/options.ts';
 
-const read = (args: string, env: NodeJS.ProcessEnv = {}) => readOptions(args.split(' ').filter(Boolean), env, '/kassa') as StartOptions;
+const read = (args: string, env: NodeJS.ProcessEnv = {}) =>
+  readOptions(args.split(' ').filter(Boolean), env, '/kassa') as StartOptions;
 
 describe('npm start', () => {
   test('runs everything in .kassa on the usual ports', () => {
@@ -32,7 +33,10 @@ describe('npm start', () => {
   ])('reads $env', ({ env, expected }) => expect(read('', env)).toMatchObject(expected));
 
   test.each([
-    { args: '--only shop', sentence: '--only knows no service "shop"; there are sales, payments, inventory, stock-lookup, acquirer.' },
+    {
+      args: '--only shop',
+      sentence: '--only knows no service "shop"; there are sales, payments, inventory, stock-lookup, acquirer.',
+    },
     { args: '--only sales --except sales', sentence: 'Say either --only or --except, not both.' },
     { args: '--ephemeral --reset', sentence: 'An ephemeral system has nothing to --reset.' },
     { args: '--ephemeral --ports 9000', sentence: 'An ephemeral system takes free ports; leave out --ports.' },

@@ -28,7 +28,7 @@ export function setStock(shelf: Shelf, shopNumber: number, { onHand, reserved }:
   shelf.seq = Math.max(shelf.seq, seq);
 }
 
-/** Shelves of the products asked for lately: at most `max`, at least the last half of that. */
+/** Shelves of the products asked for lately: at most `max`, at least the last half of that but one. */
 export interface Shelves {
   max: number;
   recent: Map<string, Shelf>;
@@ -59,7 +59,7 @@ export function peekShelf(shelves: Shelves, sku: string): Shelf | undefined {
  */
 export function putShelf(shelves: Shelves, sku: string, shelf: Shelf): void {
   shelves.recent.set(sku, shelf);
-  if (shelves.recent.size <= shelves.max / 2) return;
+  if (shelves.recent.size < shelves.max / 2) return;
   shelves.older = shelves.recent;
   shelves.recent = new Map();
 }
