@@ -9,15 +9,11 @@ export const cable = { sku: 'E101881', gtin: '9520020000985' };
  */
 export function saleLine(system: System, token: string): string {
   const sales = `${system.services.sales.http.replace('127.0.0.1', 'localhost')}/v1/sales`;
-  const json = '-H "Content-Type: application/json"';
   const post = (path: string, step: string, body: string) =>
-    `curl -fsS "${sales}${path}" -H "$AUTH" ${json} -H "Idempotency-Key: $SALE-${step}" -d '${body}'`;
-  return [
-    `SALE=$(node -p 'crypto.randomUUID()'); AUTH='Authorization: Bearer ${token}'`,
-    [
-      post('', 'open', `{"id":"'$SALE'","lines":[{"gtin":"${cable.gtin}"}]}`),
-      post('/$SALE/complete', 'complete', '{"tenders":[{"method":"cash","amountMinor":10000}]}'),
-      `echo && curl -fsS "${sales}/$SALE/receipt" -H "$AUTH" -H "Accept: text/plain"`,
-    ].join(' && echo && '),
-  ].join('; ');
+    `curl -fsS "${sales}${path}" -H "$AUTH" -H "$JSON" -H "Idempotency-Key: $SALE-${step}" -d '${body}'`;
+  const begin = `SALE=$(node -p 'crypto.randomUUID()'); AUTH='Authorization: Bearer ${token}'; JSON='Content-Type: application/json'`;
+  const open = post('', 'open', `{"id":"'$SALE'","lines":[{"gtin":"${cable.gtin}"}]}`);
+  const complete = post('/$SALE/complete', 'complete', '{"tenders":[{"method":"cash","amountMinor":10000}]}');
+  const print = `node -p 'JSON.parse(require("fs").readFileSync(0)).receiptText'`;
+  return `${begin}; ${open} >/dev/null && ${complete} | ${print}`;
 }
