@@ -80,17 +80,10 @@ export function createStore(db: Database, shelvesMax: number): Store {
     isFilled: () => model !== undefined,
 
     async read(skus, use) {
-      for (let attempt = 1; ; attempt++) {
-        const fromMemory = viewOfMemory(filled(), skus);
-        if (fromMemory) return use(fromMemory);
-        const { rows } = await db.query<ShelfRow>(selectShelves, [skus]);
-        const view = viewOfRows(filled(), rows);
-        if (view) return use(view);
-        if (attempt === 3)
-          throw new KassaError('unavailable', { detail: 'The read model is being replaced.', retryAfterSeconds: 1 });
-        // Another replica has stored a change of a shop, or a snapshot, that has not reached this one's memory yet.
-        await inTurn(reload);
-      }
+      const fromMemory = viewOfMemory(filled(), skus);
+      if (fromMemory) return use(fromMemory);
+      const { rows } = await db.query<ShelfRow>(selectShelves, [skus]);
+      return use(viewOfRows(filled(), rows) ?? (await db.transaction((client) => readBeside(client, skus))));
     },
 
     async search(words, after, limit) {
@@ -147,11 +140,24 @@ function viewOfMemory(model: ReadModel, skus: string[]): View | undefined {
 function viewOfRows(model: ReadModel, rows: ShelfRow[]): View | undefined {
   const position = toPosition(rows[0]);
   if (position?.epoch !== model.epoch || (rows[0]?.shops_seq ?? 0) !== model.shopsSeq) return undefined;
-  const found = new Map(
-    rows.filter((row) => row.sku !== null).map((row) => [row.sku, { product: toProduct(row), shelf: toShelf(model, row) }]),
-  );
+  const shelves = rows.filter((row) => row.sku !== null).map((row) => ({ product: toProduct(row), shelf: toShelf(model, row) }));
+  const found = new Map(shelves.map((one) => [one.product.sku, one]));
   if (position.seq === model.seq) for (const [sku, { shelf }] of found) putShelf(model.shelves, sku, shelf);
   return { epoch: position.epoch, seq: position.seq, model, find: (sku) => found.get(sku) };
+}
+
+/**
+ * The view of the tables alone. It is needed while another replica has stored a change of a shop, or a snapshot, that this
+ * one's memory has not got yet.
+ */
+async function readBeside(client: PoolClient, skus: string[]): Promise<View> {
+  await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+  const { rows: shops } = await client.query<ShopRow>(selectShops);
+  const { rows } = await client.query<ShelfRow>(selectShelves.text, [skus]);
+  const position = toPosition(rows[0]);
+  const view = position && viewOfRows(buildReadModel(position, { products: [], shops: shops.map(toShop) }, 0), rows);
+  if (!view) throw notFilled();
+  return view;
 }
 
 function toShelf(model: ReadModel, row: ShelfRow): Shelf {
@@ -170,8 +176,8 @@ async function readAll(
   await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
   const position = toPosition((await client.query<PositionRow>(selectPosition)).rows[0]);
   if (!position) return undefined;
-  const products = await client.query<ProductRow>('SELECT * FROM products ORDER BY seq');
-  const shops = await client.query<ShopRow>('SELECT * FROM shops');
+  const products = await client.query<ProductRow>(selectAllProducts);
+  const shops = await client.query<ShopRow>(selectShops);
   return { position, products: products.rows.map(toProduct), shops: shops.rows.map(toShop) };
 }
 
@@ -218,6 +224,8 @@ const insertInto = (table: 'products' | 'shops') =>
 const insertLevels = `INSERT INTO new_levels (sku, shop_id, on_hand, reserved, seq)
   SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::integer[], $5::bigint[])`;
 
+const selectAllProducts = 'SELECT sku, gtin, name, item_group, is_serialised, is_active, seq FROM products ORDER BY seq';
+const selectShops = `SELECT ${columns.shops} FROM shops`;
 const selectPosition = { name: 'select_position_v1', text: 'SELECT epoch, seq, as_of FROM feed_position' };
 const applyFeed = { name: 'apply_feed_v1', text: 'SELECT apply_feed_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS stored' };
 const selectShelves = {
