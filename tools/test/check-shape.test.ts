@@ -46,7 +46,7 @@ test.each([
     what: 'a file no other room has',
     harm: (home: string) => writeFileSync(join(home, 'apps/inventory/src/utils.ts'), ''),
     fault:
-      'apps/inventory/src/utils.ts is a name no other service has; its place is in operations/, domain/ or one of the files all have.',
+      'apps/inventory/src/utils.ts is a name no other service has; its place is in operations/, domain/, http/, store/ or one of the files all have.',
   },
   {
     what: 'an omission that is none any more',
