@@ -22,6 +22,8 @@ export interface SystemOptions {
   /** Settings of a service beyond those of every test. */
   env?: Partial<Record<ServiceName, Record<string, string>>>;
   demo?: Demo;
+  /** `production` leaves leases and pauses as a deployment has them; by default they are short. */
+  pace?: 'short' | 'production';
 }
 
 /** Kassa as it runs in a shop: real processes on real databases, with an issuer of tokens of its own and a small retailer in it. */
@@ -56,7 +58,13 @@ const waits: Record<ServiceName, Record<string, string>> = {
   },
   inventory: { SWEEP_EVERY_MS: '500', FEED_POLL_MS: '50' },
   'stock-lookup': { FEED_STALE_AFTER_MS: '1500' },
-  sales: { CHECKOUT_LEASE_MS: '1000', CHECKOUT_RESUME_EVERY_MS: '200', CHECKOUT_WAIT_MS: '5000' },
+  sales: {
+    CHECKOUT_LEASE_MS: '1000',
+    CHECKOUT_RESUME_EVERY_MS: '200',
+    CHECKOUT_BACKOFF_MAX_MS: '1000',
+    CHECKOUT_WAIT_MS: '5000',
+    PAYMENT_DEADLINE_MS: '10000',
+  },
 };
 
 /** Starts the services side by side, as a cluster does, and imports the demo through their own doors. */
@@ -95,7 +103,13 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       GRPC_PORT: String(ports[name].grpc),
       DATABASE_URL: found(databases, name).url,
     };
-    const env = { ...own, OIDC_ISSUER: issuer.url, ...neighbours(ports)[name], ...waits[name], ...options.env?.[name] };
+    const env = {
+      ...own,
+      OIDC_ISSUER: issuer.url,
+      ...neighbours(ports)[name],
+      ...(options.pace === 'production' ? {} : waits[name]),
+      ...options.env?.[name],
+    };
     apps.set(name, await startApp(roomFolder(name), env));
   };
   await Promise.all(names.map(start));

@@ -62,15 +62,16 @@ export async function watchWork(databaseUrls: Record<string, string>): Promise<W
   };
 }
 
-/** The database's oid, and which table each file of it belongs to; an index counts as its table. */
+/** The database's oid, and which table each file of it belongs to; an index, and the place of long values, count as their table. */
 async function filesOf(url: string): Promise<{ oid: string; files: Map<string, string> }> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   const { rows } = await client.query<{ oid: string; file: string; name: string }>(
     `SELECT (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS oid,
-       pg_relation_filenode(c.oid)::text AS file, COALESCE(t.relname, c.relname) AS name
+       pg_relation_filenode(c.oid)::text AS file, COALESCE(long.relname, t.relname, c.relname) AS name
      FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_class t ON t.oid = i.indrelid
-     WHERE pg_relation_filenode(c.oid) IS NOT NULL`,
+       LEFT JOIN pg_class long ON long.reltoastrelid = COALESCE(t.oid, c.oid)
+     WHERE pg_relation_filenode(c.oid) IS NOT NULL AND c.relnamespace <> 'pg_catalog'::regnamespace`,
   );
   await client.end();
   return { oid: rows[0]?.oid ?? '', files: new Map(rows.map((row) => [row.file, row.name])) };
@@ -102,12 +103,14 @@ async function endedTransactions(client: pg.Client, start: string, tables: Map<s
     for (const [, database = '', file = ''] of block?.matchAll(/rel \d+\/(\d+)\/(\d+)/g) ?? []) {
       const seen = touched.get(xid) ?? { database, tables: new Set() };
       touched.set(xid, seen);
-      seen.tables.add(tables.get(database)?.get(file) ?? `file ${file}`);
+      const table = tables.get(database)?.get(file);
+      if (table !== undefined) seen.tables.add(table);
     }
   }
   return [...ended].flatMap((xid) => {
     const seen = touched.get(xid);
-    return seen ? [{ database: seen.database, tables: [...seen.tables].sort() }] : [];
+    // One that touched no table of ours was the server's own, keeping its statistics.
+    return seen && seen.tables.size > 0 ? [{ database: seen.database, tables: [...seen.tables].sort() }] : [];
   });
 }
 
