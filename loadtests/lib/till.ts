@@ -129,8 +129,8 @@ function waitForRest(till: Till, saleId: string): Sale | undefined {
 
 /** A pallet of each of these items arrives. */
 export function receiveGoods(till: Till, lines: Line[]): void {
-  const movements = [...new Set(lines.map(({ sku }) => sku))].map((sku) => ({ sku, quantity: 500 }));
-  const body = { type: 'receipt', shopId: till.shop.shopId, documentId: newKey(), lines: movements };
+  const pallets = [...new Set(lines.map(({ sku }) => sku))].map((sku) => ({ type: 'receipt', sku, quantity: 500 }));
+  const body = { documentType: 'goods-receipt', documentId: newKey(), lines: pallets };
   const answer = send(till.stockClerk, {
     service: 'inventory',
     method: 'POST',
