@@ -9,7 +9,7 @@ import { createHttpServer } from '@kassa/http';
 import { createIdempotency, readKey, type Key } from '@kassa/idempotency';
 import type { Logger } from '@kassa/telemetry';
 import { uuidv7 } from 'uuidv7';
-import { createCatalogue, followCatalogue } from './catalogue.ts';
+import { createCatalogue, followCatalogue } from './store/catalogue.ts';
 import { connectInventory, connectPayments, createInventory, createPayments, stepId } from './clients.ts';
 import type { Config } from './config.ts';
 import { createEvents } from './events.ts';
@@ -17,7 +17,7 @@ import { PrismaClient } from './gen/prisma/client.ts';
 import { implementation } from './grpc.ts';
 import { routes, type HttpDeps } from './http.ts';
 import { resumeCheckouts } from './operations/resume-checkouts.ts';
-import { createRecords } from './records.ts';
+import { createRecords } from './store/records.ts';
 import { createStore } from './store.ts';
 
 export interface App {

@@ -3,7 +3,7 @@ import { decodeCursor, toPage, type Answer, type HttpServer } from '@kassa/http'
 import type { Key } from '@kassa/idempotency';
 import { KassaError, type ErrorCode } from '@kassa/problem';
 import { z } from 'zod';
-import type { ImportKind } from './catalogue.ts';
+import type { ImportKind } from './store/catalogue.ts';
 import { normaliseGtin } from './domain/gtin.ts';
 import * as schemas from './http-schemas.ts';
 import { abandonSale } from './operations/abandon-sale.ts';
@@ -21,7 +21,7 @@ import { parkSale, resumeSale } from './operations/park-sale.ts';
 import { removeLine } from './operations/remove-line.ts';
 import { resolveCheckout, resumeCheckout } from './operations/resolve-checkout.ts';
 import { removeTender, tenderSale } from './operations/tender-sale.ts';
-import type { Records } from './records.ts';
+import type { Records } from './store/records.ts';
 import type { Store } from './store.ts';
 
 export interface HttpDeps extends CompleteDeps, ImportDeps {

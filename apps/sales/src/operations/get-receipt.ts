@@ -2,7 +2,7 @@ import type { Caller } from '@kassa/auth';
 import type { Answer } from '@kassa/idempotency';
 import { KassaError } from '@kassa/problem';
 import { renderReceipt } from '../domain/receipt.ts';
-import type { Records } from '../records.ts';
+import type { Records } from '../store/records.ts';
 import { saleNotFound, shopOf } from './at-register.ts';
 
 export interface GetReceiptInput {

@@ -1,8 +1,8 @@
 import type { Answer, Idempotency, Key } from '@kassa/idempotency';
 import { KassaError } from '@kassa/problem';
-import type { Catalogue, ImportFile, ImportKind } from '../catalogue.ts';
+import type { Catalogue, ImportFile, ImportKind } from '../store/catalogue.ts';
 import type { Events } from '../events.ts';
-import type { Cut, RefusedImportRow, Records } from '../records.ts';
+import type { Cut, RefusedImportRow, Records } from '../store/records.ts';
 
 export interface ImportDeps {
   catalogue: Pick<Catalogue, 'beginImport' | 'takeImport' | 'dropImport' | 'importRows' | 'endImport' | 'isSameFile'>;

@@ -1,4 +1,4 @@
-import type { CheckoutSummary, Cut, Records } from '../records.ts';
+import type { CheckoutSummary, Cut, Records } from '../store/records.ts';
 
 /** Checkouts with something left to do, oldest first, at most limit + 1. `stuck` are those open longer than an operator should let them be. */
 export async function listCheckouts(

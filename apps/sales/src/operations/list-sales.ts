@@ -1,5 +1,5 @@
 import type { Caller } from '@kassa/auth';
-import type { Cut, Records, SaleFilter, SaleSummary } from '../records.ts';
+import type { Cut, Records, SaleFilter, SaleSummary } from '../store/records.ts';
 import { shopOf } from './at-register.ts';
 
 /** Sales of the caller's shop, newest first, at most limit + 1; operators see all shops. Error: register-required. */

@@ -1,7 +1,7 @@
-import type { Phase } from './domain/checkout.ts';
-import type { Receipt } from './domain/receipt.ts';
-import type { Refusal, SaleState, TenderMethod, TenderStatus } from './domain/sale.ts';
-import type { Prisma, PrismaClient } from './gen/prisma/client.ts';
+import type { Phase } from '../domain/checkout.ts';
+import type { Receipt } from '../domain/receipt.ts';
+import type { Refusal, SaleState, TenderMethod, TenderStatus } from '../domain/sale.ts';
+import type { Prisma, PrismaClient } from '../gen/prisma/client.ts';
 
 /** How a list is cut: `after` is the sort key of the last item of the page before; one row more than `limit` is fetched. */
 export interface Cut<Position> {

@@ -7,8 +7,8 @@ import type { GrpcClient } from '@kassa/grpc';
 import { claimValues, finishCte, finishValues, keyCte, keyExpected, type Answer, type Key } from '@kassa/idempotency';
 import { importCsv, integer, text, type ImportReport, type NumberedRow, type Outcome, type RefusedRow } from '@kassa/imports';
 import { z } from 'zod';
-import type { Offer } from './domain/pricing.ts';
-import type { Shop } from './store.ts';
+import type { Offer } from '../domain/pricing.ts';
+import type { Shop } from '../store.ts';
 
 /** Rows of inventory's feed that sales keeps. */
 export interface FeedRows {
