@@ -1,0 +1,328 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '@kassa/testing';
+import { levelOf, openRoom, reserving, stateOf, stockShops, violations, type Room } from './room.ts';
+
+let room: Room;
+const skus = Array.from({ length: 12 }, (_, n) => `E${n + 1}`);
+
+beforeAll(async () => {
+  room = await openRoom({ SWEEP_EVERY_MS: '3600000' });
+  await stockShops(room, ['dk-001', 'dk-002', 'dk-003'], {
+    ...Object.fromEntries(skus.map((sku) => [sku, 1000])),
+    LAST: 10,
+    ONE: 1,
+    FEW: 3,
+  });
+});
+afterAll(() => room.close());
+
+const sale = (documentId: string) => ({ documentType: 'sale', documentId });
+
+describe('a reservation from beginning to end', () => {
+  test('is made firm and consumed: the goods are gone, and the movement says why', async () => {
+    const request = reserving({
+      lines: [
+        { sku: 'E1', quantity: 2 },
+        { sku: 'E2', quantity: 1 },
+      ],
+      reference: 'sale:1',
+    });
+    const { reservationId } = request;
+    const before = await levelOf(room, 'E1');
+    expect((await room.grpc.reserve(request)).reservation).toMatchObject({
+      id: reservationId,
+      shopId: 'dk-001',
+      state: 1,
+      lines: [
+        { sku: 'E1', quantity: 2 },
+        { sku: 'E2', quantity: 1 },
+      ],
+    });
+    expect(await levelOf(room, 'E1')).toEqual({ onHand: before.onHand, reserved: before.reserved + 2 });
+    expect((await room.grpc.firm({ reservationId })).reservation).toMatchObject({ state: 2, expiresAt: '' });
+    expect((await room.grpc.consume({ reservationId, ...sale('s-1') })).reservation).toMatchObject({ state: 3 });
+    expect(await levelOf(room, 'E1')).toEqual({ onHand: before.onHand - 2, reserved: before.reserved });
+    const { rows } = await room.db.query(
+      `SELECT sku, type, delta, document_type FROM stock_movements WHERE document_id = 's-1' ORDER BY sku`,
+    );
+    expect(rows).toEqual([
+      { sku: 'E1', type: 'SALE', delta: -2, document_type: 'sale' },
+      { sku: 'E2', type: 'SALE', delta: -1, document_type: 'sale' },
+    ]);
+  });
+
+  test('may be FIRM from the start', async () => {
+    const request = reserving({ state: 'FIRM' });
+    expect(await stateOf(room.grpc.reserve(request))).toBe('FIRM');
+    expect(await stateOf(room.grpc.consume({ reservationId: request.reservationId, ...sale('s-2') }))).toBe('CONSUMED');
+  });
+
+  test('takes all lines or none, and says what is short', async () => {
+    const lines = [
+      { sku: 'E3', quantity: 1 },
+      { sku: 'FEW', quantity: 4 },
+      { sku: 'nothing', quantity: 1 },
+    ];
+    const before = await levelOf(room, 'E3');
+    await expect(room.grpc.reserve(reserving({ lines }))).rejects.toMatchObject({
+      code: 'insufficient-stock',
+      facts: {
+        params: {
+          lines: [
+            { sku: 'FEW', requested: 4, available: 3 },
+            { sku: 'nothing', requested: 1, available: 0 },
+          ],
+        },
+      },
+    });
+    expect(await levelOf(room, 'E3')).toEqual(before);
+  });
+
+  test.each([
+    ['no UUID', { reservationId: 'x' }],
+    ['no lines', { lines: [] }],
+    ['a line of none', { lines: [{ sku: 'E1', quantity: 0 }] }],
+    [
+      'a sku twice',
+      {
+        lines: [
+          { sku: 'E1', quantity: 1 },
+          { sku: 'E1', quantity: 1 },
+        ],
+      },
+    ],
+    ['no shop', { shopId: '' }],
+    ['too long a life', { ttlMs: 8 * 86_400_000 }],
+  ])('%s is refused', async (_what, wrong) => {
+    expect(await stateOf(room.grpc.reserve(reserving(wrong)))).toBe('validation-failed');
+  });
+
+  test('a shop that is none is not found', async () => {
+    expect(await stateOf(room.grpc.reserve(reserving({ shopId: 'dk-999' })))).toBe('not-found');
+  });
+});
+
+describe('a command that is repeated', () => {
+  test('answers the same, and nothing happens twice', async () => {
+    const request = reserving({ lines: [{ sku: 'E4', quantity: 1 }], state: 'FIRM' });
+    const command = { reservationId: request.reservationId };
+    const first = await room.grpc.reserve(request);
+    expect(await room.grpc.reserve(request)).toEqual(first);
+    const consumed = await room.grpc.consume({ ...command, ...sale('s-3') });
+    expect(await room.grpc.consume({ ...command, ...sale('s-3') })).toEqual(consumed);
+    expect((await room.grpc.reserve(request)).reservation).toEqual(consumed.reservation);
+    expect(await levelOf(room, 'E4')).toEqual({ onHand: 999, reserved: 0 });
+  });
+
+  test.each([
+    ['other lines', { lines: [{ sku: 'E5', quantity: 2 }] }],
+    ['another shop', { shopId: 'dk-002' }],
+    ['another state', { state: 'FIRM' as const }],
+    ['another reference', { reference: 'sale:other' }],
+  ])('with %s is refused', async (_what, other) => {
+    const request = { lines: [{ sku: 'E5', quantity: 1 }], reservationId: randomUUID() };
+    await room.grpc.reserve(reserving(request));
+    expect(await stateOf(room.grpc.reserve(reserving({ ...request, ...other })))).toBe('idempotency-key-reused');
+  });
+
+  test('fifty times at once reserves once', async () => {
+    const request = reserving({ lines: [{ sku: 'ONE', quantity: 1 }], shopId: 'dk-002' });
+    const states = await Promise.all(Array.from({ length: 50 }, () => stateOf(room.grpc.reserve(request))));
+    expect(new Set(states)).toEqual(new Set(['ACTIVE']));
+    expect(await levelOf(room, 'ONE', 'dk-002')).toEqual({ onHand: 1, reserved: 1 });
+  });
+
+  test('consumed by another document is refused', async () => {
+    const request = reserving({ state: 'FIRM' });
+    await room.grpc.reserve(request);
+    await room.grpc.consume({ reservationId: request.reservationId, ...sale('s-4') });
+    expect(await stateOf(room.grpc.consume({ reservationId: request.reservationId, ...sale('s-5') }))).toBe(
+      'idempotency-key-reused',
+    );
+  });
+
+  test('a release that overtakes its reserve closes it', async () => {
+    const request = reserving({ lines: [{ sku: 'E6', quantity: 1 }] });
+    expect(await stateOf(room.grpc.release({ reservationId: request.reservationId }))).toBe('RELEASED');
+    expect(await stateOf(room.grpc.release({ reservationId: request.reservationId }))).toBe('RELEASED');
+    expect(await stateOf(room.grpc.reserve(request))).toBe('reservation-closed');
+    expect(await levelOf(room, 'E6')).toEqual({ onHand: 1000, reserved: 0 });
+  });
+});
+
+describe('every command in every state', () => {
+  const commands = {
+    firm: (reservationId: string) => room.grpc.firm({ reservationId }),
+    consume: (reservationId: string) => room.grpc.consume({ reservationId, ...sale('by-table') }),
+    release: (reservationId: string) => room.grpc.release({ reservationId }),
+  };
+  /** Brings a new reservation into a state. OVERDUE is ACTIVE past its time, before the sweeper came by. */
+  async function inState(state: string): Promise<string> {
+    const request = reserving({ lines: [{ sku: 'E7', quantity: 1 }], ttlMs: state === 'OVERDUE' || state === 'EXPIRED' ? 1 : 0 });
+    const { reservationId } = request;
+    await room.grpc.reserve(request);
+    if (state === 'FIRM' || state === 'CONSUMED') await commands.firm(reservationId);
+    if (state === 'CONSUMED') await commands.consume(reservationId);
+    if (state === 'RELEASED') await commands.release(reservationId);
+    if (state === 'OVERDUE' || state === 'EXPIRED') await sleep(5);
+    if (state === 'EXPIRED') await room.db.query('SELECT expire_reservations_v1(100, NULL, NULL)');
+    return reservationId;
+  }
+
+  test.each([
+    ['ACTIVE', 'firm', 'FIRM'],
+    ['FIRM', 'firm', 'FIRM'],
+    ['CONSUMED', 'firm', 'CONSUMED'],
+    ['RELEASED', 'firm', 'reservation-closed'],
+    ['EXPIRED', 'firm', 'reservation-expired'],
+    ['OVERDUE', 'firm', 'reservation-expired'],
+    ['ACTIVE', 'consume', 'wrong-state'],
+    ['FIRM', 'consume', 'CONSUMED'],
+    ['CONSUMED', 'consume', 'CONSUMED'],
+    ['RELEASED', 'consume', 'reservation-closed'],
+    ['EXPIRED', 'consume', 'reservation-expired'],
+    ['OVERDUE', 'consume', 'reservation-expired'],
+    ['ACTIVE', 'release', 'RELEASED'],
+    ['FIRM', 'release', 'RELEASED'],
+    ['CONSUMED', 'release', 'reservation-closed'],
+    ['RELEASED', 'release', 'RELEASED'],
+    ['EXPIRED', 'release', 'EXPIRED'],
+    ['OVERDUE', 'release', 'RELEASED'],
+  ] as const)('%s, %s: %s', async (state, command, expected) => {
+    const reservationId = await inState(state);
+    expect(await stateOf(commands[command](reservationId))).toBe(expected);
+    expect(await violations(room)).toEqual([]);
+  });
+
+  test.each(['firm', 'consume'] as const)('an id never seen, %s: not-found', async (command) => {
+    expect(await stateOf(commands[command](randomUUID()))).toBe('not-found');
+  });
+});
+
+describe('time', () => {
+  test('a reservation that ran out of time does not stand in the way of a sale, whether or not the sweeper came by', async () => {
+    await room.grpc.reserve(
+      reserving({
+        shopId: 'dk-003',
+        lines: [
+          { sku: 'ONE', quantity: 1 },
+          { sku: 'E8', quantity: 5 },
+        ],
+        ttlMs: 1,
+      }),
+    );
+    await sleep(5);
+    expect(await stateOf(room.grpc.reserve(reserving({ shopId: 'dk-003', lines: [{ sku: 'ONE', quantity: 1 }] })))).toBe(
+      'ACTIVE',
+    );
+    expect(await levelOf(room, 'E8', 'dk-003')).toEqual({ onHand: 1000, reserved: 0 });
+  });
+
+  test('fifty buyers meet ten expired reservations of the last ten units: ten get them', async () => {
+    const lines = [{ sku: 'LAST', quantity: 1 }];
+    await Promise.all(Array.from({ length: 10 }, () => room.grpc.reserve(reserving({ shopId: 'dk-002', lines, ttlMs: 50 }))));
+    await sleep(60);
+    const states = await Promise.all(
+      Array.from({ length: 50 }, () => stateOf(room.grpc.reserve(reserving({ shopId: 'dk-002', lines })))),
+    );
+    expect(states.filter((state) => state === 'ACTIVE')).toHaveLength(10);
+    expect(new Set(states)).toEqual(new Set(['ACTIVE', 'insufficient-stock']));
+  });
+
+  test('the sweeper ends what is overdue, and the units are free', async () => {
+    const swept = await openRoom({ SWEEP_EVERY_MS: '20' });
+    try {
+      await stockShops(swept, ['dk-001'], { E1: 5 });
+      const request = reserving({ ttlMs: 30 });
+      await swept.grpc.reserve(request);
+      await eventually(async () =>
+        expect(await stateOf(swept.grpc.getReservation({ reservationId: request.reservationId }))).toBe('EXPIRED'),
+      );
+      expect(await levelOf(swept, 'E1')).toEqual({ onHand: 5, reserved: 0 });
+    } finally {
+      await swept.close();
+    }
+  });
+});
+
+describe('many at once', () => {
+  test('200 buyers of the last 10 units: exactly 10 get one', async () => {
+    const states = await Promise.all(
+      Array.from({ length: 200 }, () =>
+        stateOf(room.grpc.reserve(reserving({ lines: [{ sku: 'LAST', quantity: 1 }], state: 'FIRM' }))),
+      ),
+    );
+    expect(states.filter((state) => state === 'FIRM')).toHaveLength(10);
+    expect(states.filter((state) => state === 'insufficient-stock')).toHaveLength(190);
+    expect(await levelOf(room, 'LAST')).toEqual({ onHand: 10, reserved: 10 });
+  });
+
+  test('lines in any order never wait for each other in a circle', async () => {
+    const shuffled = () =>
+      skus
+        .map((sku) => ({ sku, quantity: 1, at: Math.random() }))
+        .sort((a, b) => a.at - b.at)
+        .slice(0, 6)
+        .map(({ sku, quantity }) => ({ sku, quantity }));
+    const before = await deadlocks();
+    await Promise.all(
+      Array.from({ length: 24 }, async () => {
+        for (let n = 0; n < 10; n += 1) {
+          const request = reserving({ lines: shuffled(), ttlMs: 1 + Math.floor(Math.random() * 40) });
+          const { reservationId } = request;
+          expect(await stateOf(room.grpc.reserve(request))).toBe('ACTIVE');
+          const turn = Math.random();
+          if (turn < 0.3) await room.db.query('SELECT expire_reservations_v1(20, NULL, NULL)');
+          else if (turn < 0.6) await stateOf(room.grpc.release({ reservationId }));
+          else if ((await stateOf(room.grpc.firm({ reservationId }))) === 'FIRM')
+            await room.grpc.consume({ reservationId, ...sale(reservationId) });
+        }
+      }),
+    );
+    expect(await deadlocks()).toBe(before);
+    expect(await violations(room)).toEqual([]);
+  });
+
+  test('firm, release, expiry and consume race for one reservation: it ends once', async () => {
+    for (let n = 0; n < 40; n += 1) {
+      const request = reserving({
+        lines: [
+          { sku: 'E9', quantity: 1 },
+          { sku: 'E10', quantity: 2 },
+        ],
+        ttlMs: 1 + (n % 8),
+      });
+      const { reservationId } = request;
+      await room.grpc.reserve(request);
+      const consume = async () => {
+        await stateOf(room.grpc.firm({ reservationId }));
+        return stateOf(room.grpc.consume({ reservationId, ...sale(reservationId) }));
+      };
+      await Promise.all([
+        consume(),
+        stateOf(room.grpc.release({ reservationId })),
+        room.db.query('SELECT expire_reservations_v1(20, NULL, NULL)'),
+        consume(),
+      ]);
+      await sleep(10);
+      await room.db.query('SELECT expire_reservations_v1(20, NULL, NULL)');
+      const state = await stateOf(room.grpc.getReservation({ reservationId }));
+      expect(['CONSUMED', 'RELEASED', 'EXPIRED']).toContain(state);
+      const { rows } = await room.db.query('SELECT count(*)::int AS movements FROM stock_movements WHERE document_id = $1', [
+        reservationId,
+      ]);
+      expect(rows[0]).toEqual({ movements: state === 'CONSUMED' ? 2 : 0 });
+    }
+    expect(await violations(room)).toEqual([]);
+  });
+});
+
+async function deadlocks(): Promise<number> {
+  await room.db.query('SELECT pg_stat_clear_snapshot()');
+  const { rows } = await room.db.query<{ deadlocks: string }>(
+    'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()',
+  );
+  return Number(rows[0]?.deadlocks);
+}
