@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { Failure } from './failure.ts';
-import type { System } from './system.ts';
+import { readSystem, type System } from './system.ts';
 
 export interface OwnSystem {
   system: System;
@@ -28,13 +28,14 @@ export async function startOwnSystem(
   const end = () => void child.kill('SIGTERM');
   process.once('exit', end);
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
-  const system = await new Promise<System | undefined>((ready) => {
-    createInterface({ input: child.stdout }).once('line', (line) => ready(JSON.parse(line) as System));
+  const line = await new Promise<string | undefined>((ready) => {
+    createInterface({ input: child.stdout }).once('line', ready);
     void exited.then(() => ready(undefined));
   });
-  if (!system) throw new Failure('The Kassa for this run did not start; see above.');
+  if (line === undefined) throw new Failure('The Kassa for this run did not start; see above.');
+  const { system: file } = JSON.parse(line) as { system: string };
   return {
-    system,
+    system: readSystem({ KASSA_SYSTEM: file }),
     async stop() {
       process.off('exit', end);
       end();
