@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import colors from 'picocolors';
 import { Failure, runCommand } from './failure.ts';
@@ -16,8 +16,10 @@ const help = `npm run import -- products.csv prices.csv … [--charset windows-1
 
 /** Imports each file in an order in which no row names something that comes later, and reports every refused row. */
 async function main(): Promise<void> {
-  const { values, positionals: files } = readArguments();
-  if (values.help || files.length === 0) return console.log(help);
+  const { values, positionals } = readArguments();
+  if (values.help || positionals.length === 0) return console.log(help);
+  // npm runs scripts in the workspace's root, and tells where it was called.
+  const files = positionals.map((file) => resolve(process.env['INIT_CWD'] ?? '.', file));
   const missing = files.find((file) => !existsSync(file));
   if (missing !== undefined) throw new Failure(`There is no file ${missing}.`);
   const inputs = files.map((file) => ({ file, kind: kindOf(file) }));
@@ -37,7 +39,7 @@ async function main(): Promise<void> {
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     const mark = report.refused > 0 ? colors.red('✗') : colors.green('✓');
     const counts = `${count(report.rows)} rows: ${count(report.accepted)} accepted, ${count(report.unchanged)} unchanged, ${count(report.refused)} refused`;
-    console.log(`${mark} ${file} → ${importKinds[kind].service}, ${kind}: ${counts} (${seconds} s)`);
+    console.log(`${mark} ${relative('.', file)} → ${importKinds[kind].service}, ${kind}: ${counts} (${seconds} s)`);
     if (report.refused === 0) continue;
     for await (const { row, column, code, detail } of refusalsOf(system, token, kind, report.importId)) {
       console.log(`  row ${row}${column ? `, ${column}` : ''}: ${detail} (${code})`);

@@ -4,15 +4,16 @@ import colors from 'picocolors';
 import { freePort, isFree, startIssuer, type Issuer } from '@kassa/testing';
 import { banner } from './banner.ts';
 import { openControl } from './control.ts';
-import { npmAbove, openDataFolder, temporaryDataFolder, writePrivate, type DataFolder } from './data-folder.ts';
+import { openDataFolder, temporaryDataFolder, writePrivate, type DataFolder } from './data-folder.ts';
 import { environments } from './environment.ts';
 import { Failure, runCommand } from './failure.ts';
 import { generate } from './generate.ts';
 import { importKinds } from './import-client.ts';
+import { createLifetime, type Lifetime } from './lifetime.ts';
 import { migrateAll } from './migrate.ts';
 import { help, readOptions, type StartOptions } from './options.ts';
 import { startOwnPostgres, useExternalPostgres, type Postgres } from './postgres.ts';
-import { isAlive, markOf } from './processes.ts';
+import { markOf } from './processes.ts';
 import { byteBar, say } from './progress.ts';
 import { missingKinds, seed } from './seed.ts';
 import { keepIssuerKey, loadSecrets, type Secrets } from './secrets.ts';
@@ -172,58 +173,4 @@ async function refuseTakenPorts(ports: Ports, options: StartOptions): Promise<vo
   if (taken.length === 0) return;
   const which = taken.length === 1 ? `Port ${taken[0]} is` : `Ports ${taken.join(', ')} are`;
   throw new Failure(`${which} taken by another program: end it, or choose others with npm start -- --ports 18080.`);
-}
-
-interface Lifetime {
-  onEnd(close: () => Promise<void> | void): void;
-  /** Ends everything and the process, with the failure's sentence. */
-  fail(failure: Failure): void;
-  end(): Promise<void>;
-  isOver(): boolean;
-  /** Rejects with the failure that ended it; otherwise settles when all is closed. */
-  ended: Promise<void>;
-}
-
-/** From the first thing opened to Ctrl-C, a failure, or the end of the npm that runs this. A second Ctrl-C does not wait. */
-function createLifetime(): Lifetime {
-  const closers: (() => Promise<void> | void)[] = [];
-  let closing: Promise<void> | undefined;
-  let settle: { resolve: () => void; reject: (failure: Failure) => void };
-  const ended = new Promise<void>((resolve, reject) => (settle = { resolve, reject }));
-  ended.catch(() => undefined);
-
-  const end = () => {
-    closing ??= (async () => {
-      for (const close of closers.reverse()) await Promise.resolve(close()).catch((error: unknown) => console.error(error));
-    })();
-    return closing;
-  };
-  const stopFor = (reason: string) => {
-    if (closing) process.exit(130);
-    say(reason);
-    void end().then(() => process.exit(0));
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopFor('Ending Kassa …'));
-  const npm = npmAbove();
-  const watch = setInterval(() => {
-    if (npm.every(isAlive)) return;
-    clearInterval(watch);
-    if (!closing) stopFor('The npm that ran this is gone; ending Kassa …');
-  }, 500);
-  watch.unref();
-
-  return {
-    onEnd(close) {
-      if (closing) void close();
-      else closers.push(close);
-    },
-    fail(failure) {
-      if (closing) return;
-      say('Ending Kassa …');
-      void end().then(() => settle.reject(failure));
-    },
-    end,
-    isOver: () => closing !== undefined,
-    ended,
-  };
 }

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -42,6 +42,7 @@ interface Running {
  */
 export function createSupervisor({ workspace, dataFolder, environments, listener }: SupervisorOptions): Supervisor {
   const running = new Map<ServiceName, Running>();
+  let isStopping = false;
   let fail: (failure: Failure) => void;
   const failed = new Promise<Failure>((settle) => (fail = settle));
   const preload = fileURLToPath(import.meta.resolve('@kassa/testing/die-with-parent'));
@@ -111,9 +112,11 @@ export function createSupervisor({ workspace, dataFolder, environments, listener
       service.child.kill('SIGKILL');
       await service.exited;
       await sleep(downMs);
+      if (isStopping) return;
       await waitUntilReady(name, launch(name));
     },
     async stop() {
+      isStopping = true;
       for (const service of running.values()) service.isExpectedToEnd = true;
       await end('sales');
       await Promise.all([...running.keys()].map(end));
@@ -147,15 +150,19 @@ export function readableLine(line: string): string {
 
 /** Hands over what is added to a service's log until the service ends. */
 async function follow(service: Running, listener: (line: string) => void): Promise<void> {
-  let from = service.logStart;
+  const log = openSync(service.logFile, 'r');
+  let at = service.logStart;
+  let rest = Buffer.alloc(0);
   let isOver = false;
   void service.exited.then(() => (isOver = true));
   for (let isLast = false; !isLast;) {
     isLast = isOver;
-    const text = readFileSync(service.logFile).subarray(from).toString();
-    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-    from += Buffer.byteLength(whole);
-    for (const line of whole.split('\n').slice(0, -1)) listener(line);
+    const added = Buffer.alloc(fstatSync(log).size - at);
+    at += readSync(log, added, 0, added.length, at);
+    const lines = Buffer.concat([rest, added]).toString('latin1').split('\n');
+    rest = Buffer.from(lines.pop() ?? '', 'latin1');
+    for (const line of lines) listener(Buffer.from(line, 'latin1').toString());
     if (!isLast) await sleep(200);
   }
+  closeSync(log);
 }
