@@ -66,7 +66,7 @@ function describe(schema: Operation, route: AnyRoute, isWrite: boolean): Operati
     'x-kassa-errors': [...new Set(errors)].sort(),
     'x-kassa-headers': [...(isWrite ? ['Idempotency-Key'] : []), ...(route.needsIfMatch === true ? ['If-Match'] : [])],
     ...(route.roles === 'public' ? { security: [] } : {}),
-    ...(route.bodyAs === 'stream' ? { consumes: ['text/csv'] } : {}),
+    'x-kassa-body': route.bodyAs ?? 'json',
   };
 }
 
@@ -79,7 +79,10 @@ function addHeadersAndErrors(document: Document): Document {
   for (const path of Object.values(document.paths ?? {})) {
     for (const operation of Object.values(path)) {
       const headers = (operation['x-kassa-headers'] as string[] | undefined) ?? [];
+      const body = rawBodies[operation['x-kassa-body'] as string];
       delete operation['x-kassa-headers'];
+      delete operation['x-kassa-body'];
+      if (body) operation['requestBody'] = { required: true, content: { [body]: { schema: { type: 'string' } } } };
       const parameters = headers.map((name) => ({
         name,
         in: 'header',
@@ -94,6 +97,9 @@ function addHeadersAndErrors(document: Document): Document {
   document.components = { ...document.components, schemas: { ...document.components?.schemas, Problem: problemSchema } };
   return document;
 }
+
+/** Bodies that no schema checks, by how they arrive. */
+const rawBodies: Record<string, string> = { stream: 'text/csv', bytes: 'application/json' };
 
 const headerNotes: Record<string, string> = {
   'Idempotency-Key': 'a fresh UUID for each new write, the same one when it is repeated',
