@@ -1,0 +1,61 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readCountries } from './deploy/countries.ts';
+import { renderMesh } from './deploy/mesh.ts';
+import { readTraffic } from './deploy/traffic.ts';
+import { readWaves } from './deploy/waves.ts';
+import { runCommand } from './failure.ts';
+
+export const renderedFolder = 'deploy/mesh/rendered';
+
+const help = `npm run deploy:render        makes deploy/mesh/rendered from mesh/traffic.yaml, releases/waves.yaml and the countries' data
+
+  --check    write nothing; say which files differ, and end with 1 if any does
+  --help`;
+
+/** The files that are not as traffic.yaml would have them, each with what is wrong, and what they should hold. */
+export function staleFiles(workspace: string): { path: string; fault: string; wanted: string | undefined }[] {
+  const wanted = renderMesh({
+    traffic: readTraffic(workspace),
+    countries: readCountries(workspace),
+    waves: readWaves(workspace).waves,
+  });
+  const there = existing(join(workspace, renderedFolder));
+  const paths = [...new Set([...wanted.keys(), ...there.keys()])].sort();
+  return paths
+    .filter((path) => wanted.get(path) !== there.get(path))
+    .map((path) => {
+      const fault = !there.has(path) ? 'is missing' : !wanted.has(path) ? 'is not wanted any more' : 'differs';
+      return { path: `${renderedFolder}/${path}`, fault, wanted: wanted.get(path) };
+    });
+}
+
+function existing(folder: string): Map<string, string> {
+  if (!existsSync(folder)) return new Map();
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map((file) => join(file.parentPath, file.name));
+  return new Map(paths.map((path) => [relative(folder, path), readFileSync(path, 'utf8')]));
+}
+
+function write(workspace: string, path: string, wanted: string | undefined): void {
+  const file = join(workspace, path);
+  if (wanted === undefined) return rmSync(file);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, wanted);
+}
+
+if (import.meta.main) {
+  await runCommand(async () => {
+    if (process.argv.includes('--help')) return console.log(help);
+    const workspace = fileURLToPath(new URL('../..', import.meta.url));
+    const stale = staleFiles(workspace);
+    const isCheck = process.argv.includes('--check');
+    for (const { path, fault, wanted } of stale) {
+      console.log(`${path} ${isCheck ? fault : wanted === undefined ? 'removed' : 'written'}`);
+      if (!isCheck) write(workspace, path, wanted);
+    }
+    if (stale.length === 0) console.log(`${renderedFolder} is as mesh/traffic.yaml says.`);
+    else if (isCheck) process.exitCode = 1;
+  });
+}
