@@ -60,7 +60,7 @@ async function waitUntilSettled(target: Target, token: string, { waitMs, progres
   const deadline = performance.now() + waitMs;
   for (;;) {
     const checkouts = await countOf(`${target.urls.sales}/v1/checkouts`, token);
-    const transactions = await countOf(`${target.urls.payments}/v1/transactions/open`, token);
+    const transactions = await countOf(`${target.urls.payments}/v1/unknown-payments`, token);
     const left = Math.ceil((deadline - performance.now()) / 1000);
     if ((checkouts === 0 && transactions === 0) || left <= 0) return;
     progress(`${checkouts} checkouts and ${transactions} payments are under way; waiting at most ${left} s for them to settle`);
