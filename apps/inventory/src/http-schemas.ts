@@ -236,12 +236,10 @@ export const ImportReport = z
     accepted: units('rows that were written', 1990),
     unchanged: units('rows that said what was known already', 8),
     refused: units('rows that could not be used', 2),
-    refusals: z
-      .string()
-      .meta({
-        description: 'where the refused rows are listed',
-        example: '/v1/imports/0198c0de-7d1e-7c2a-9b0e-0a1b2c3d4e5f/refusals',
-      }),
+    refusals: z.string().meta({
+      description: 'where the refused rows are listed',
+      example: '/v1/imports/0198c0de-7d1e-7c2a-9b0e-0a1b2c3d4e5f/refusals',
+    }),
   })
   .meta({ id: 'ImportReport' });
 export const ImportPath = z.object({ importId: uuid });

@@ -127,21 +127,21 @@ export const shopsCsv = (shopIds: string[]) =>
         `${id},${thirteenDigits(at)},Elnord ${id},dk,"Gade ${at}, st.",1150,København K,55.68,12.57,Europe/Copenhagen,open`,
     ),
   ].join('\n');
-export const productsCsv = (skus: string[]) =>
+export const productsCsv = (skus: string[], firstGtin = 0) =>
   [
     'sku,gtin,name,item_group,is_serialised,is_active',
-    ...skus.map((sku, at) => `${sku},${thirteenDigits(at)},"Hørebøffer ${sku}, sort",audio,false,true`),
+    ...skus.map((sku, at) => `${sku},${thirteenDigits(firstGtin + at)},"Hørebøffer ${sku}, sort",audio,false,true`),
   ].join('\n');
 export const stockCsv = (rows: [shopId: string, sku: string, quantity: number][]) =>
   ['shop_id,sku,quantity', ...rows.map((row) => row.join(','))].join('\n');
 
 /** Brings shops, products and opening stock in through the front door. */
-export async function stockShops(room: Room, shopIds: string[], stock: Record<string, number>): Promise<void> {
+export async function stockShops(room: Room, shopIds: string[], stock: Record<string, number>, firstGtin = 0): Promise<void> {
   const operator = caller(room);
   const skus = Object.keys(stock);
   const files = {
     shops: shopsCsv(shopIds),
-    products: productsCsv(skus),
+    products: productsCsv(skus, firstGtin),
     'opening-stock': stockCsv(
       shopIds.flatMap((shopId) => skus.map((sku): [string, string, number] => [shopId, sku, stock[sku] ?? 0])),
     ),
