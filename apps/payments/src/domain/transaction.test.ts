@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+import { isFinal, judgeAnswer, judgeInquiry, maySendAgain, retryDelayMs, statuses, type ProviderAnswer } from './transaction.ts';
+
+const at = (second: number) => new Date(Date.UTC(2026, 2, 2, 10, 0, second));
+const transaction = { amountMinor: 10_000, currency: 'DKK', quietFrom: at(10) };
+const approved: ProviderAnswer = {
+  outcome: 'approved',
+  amountMinor: 10_000,
+  currency: 'DKK',
+  providerRef: 'acq_1',
+  authorisationCode: '123456',
+};
+
+describe('an answer to an instruction', () => {
+  test.each<[string, ProviderAnswer, unknown]>([
+    ['approved', approved, { status: 'SUCCEEDED', providerRef: 'acq_1', authorisationCode: '123456' }],
+    [
+      'approved for less',
+      { ...approved, amountMinor: 9_999 },
+      { status: 'INTEGRITY', providerRef: 'acq_1', note: 'asked for 10000 DKK, the provider reports 9999 DKK' },
+    ],
+    [
+      'approved in another currency',
+      { ...approved, currency: 'SEK' },
+      { status: 'INTEGRITY', providerRef: 'acq_1', note: 'asked for 10000 DKK, the provider reports 10000 SEK' },
+    ],
+    [
+      'declined',
+      { outcome: 'declined', declineCode: 'expired-card', providerRef: 'acq_1' },
+      { status: 'DECLINED', declineCode: 'expired-card', providerRef: 'acq_1' },
+    ],
+    ['never sent', { outcome: 'not-sent', note: 'connection refused' }, { status: 'FAILED', note: 'connection refused' }],
+    [
+      'no clear answer',
+      { outcome: 'unclear', note: 'no answer in 10000 ms' },
+      { status: 'UNKNOWN', note: 'no answer in 10000 ms' },
+    ],
+    ['not decided', { outcome: 'pending' }, { status: 'UNKNOWN', note: 'the provider has not decided yet' }],
+  ])('%s', (_, answer, verdict) => {
+    expect(judgeAnswer(transaction, answer)).toEqual(verdict);
+  });
+});
+
+describe('an answer to a question', () => {
+  const ask = (answer: ProviderAnswer, now: Date) => judgeInquiry(transaction, answer, { now, graceMs: 5_000 });
+  test('not found before everything has been quiet for the grace tells nothing', () => {
+    expect(ask({ outcome: 'not-found' }, at(14)).status).toBe('UNKNOWN');
+  });
+  test('not found after that means that it did not happen', () => {
+    expect(ask({ outcome: 'not-found' }, at(15))).toEqual({ status: 'FAILED', note: 'the provider never saw it' });
+  });
+  test('a question that was not sent tells nothing about the operation', () => {
+    expect(ask({ outcome: 'not-sent', note: 'connection refused' }, at(60)).status).toBe('UNKNOWN');
+  });
+  test('what is found is judged as an answer', () => {
+    expect([ask(approved, at(1)).status, ask({ ...approved, amountMinor: 1 }, at(60)).status]).toEqual([
+      'SUCCEEDED',
+      'INTEGRITY',
+    ]);
+  });
+});
+
+describe('an instruction may be sent again', () => {
+  test.each([
+    ['INIT', at(9), at(9), true],
+    ['INIT', at(10), at(9), false],
+    ['UNKNOWN', at(9), at(60), false],
+    ['SUCCEEDED', at(9), at(60), false],
+  ] as const)('%s, leased until %s, at %s: %s', (status, leaseUntil, now, expected) => {
+    expect(maySendAgain({ status, leaseUntil }, now)).toBe(expected);
+  });
+});
+
+test('three outcomes are final', () => {
+  expect(statuses.filter(isFinal)).toEqual(['SUCCEEDED', 'DECLINED', 'FAILED']);
+});
+
+test('questions come after 1 s, doubling up to a minute', () => {
+  expect([0, 1, 2, 3, 4, 5, 6, 7, 40].map(retryDelayMs)).toEqual([
+    1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000,
+  ]);
+});

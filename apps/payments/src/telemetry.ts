@@ -1,0 +1,3 @@
+import { setup } from '@kassa/telemetry';
+
+setup({ service: 'payments', env: process.env });
