@@ -41,6 +41,10 @@ class Faults {
     this.#planned.set(method, [...(this.#planned.get(method) ?? []), ...faults]);
   }
 
+  forget(method: string): void {
+    this.#planned.delete(method);
+  }
+
   /** Notes the call, and does the work the way the test wants it. */
   async around<T>(method: string, id: string, work: (fault: Fault | undefined) => T): Promise<T> {
     this.calls.push(`${method} ${id}`);
@@ -65,6 +69,8 @@ export interface TestInventory {
   address: string;
   calls: string[];
   fail(method: 'reserve' | 'firm' | 'release' | 'consume', ...faults: Fault[]): void;
+  /** From now on the method works again. */
+  forget(method: string): void;
   /** Units on hand by `shop sku`; what is not named is there in plenty. */
   stock: Map<string, number>;
   reservations: Map<string, Held>;
@@ -174,6 +180,7 @@ export async function startInventory(authenticate: (authorization: string | unde
     address: `127.0.0.1:${port}`,
     calls: faults.calls,
     fail: (method, ...planned) => faults.plan(method, ...planned),
+    forget: (method) => faults.forget(method),
     stock,
     reservations,
     change(product) {
@@ -215,6 +222,8 @@ export interface TestPayments {
   address: string;
   calls: string[];
   fail(method: 'authorise' | 'purchase' | 'capture' | 'getIntent' | 'cancel' | 'refund', ...faults: Fault[]): void;
+  /** From now on the method works again. */
+  forget(method: string): void;
   intents: Map<string, Intent>;
   transactions: Map<string, Moved>;
   /** Captured less refunded over all intents of a sale. */
@@ -330,6 +339,7 @@ export async function startPayments(authenticate: (authorization: string | undef
     address: `127.0.0.1:${port}`,
     calls: faults.calls,
     fail: (method, ...planned) => faults.plan(method, ...planned),
+    forget: (method) => faults.forget(method),
     intents,
     transactions,
     netMinor: (saleId) =>

@@ -242,6 +242,8 @@ test.each([
   { what: 'begun, nothing sent', intent: { status: 'requires_method' }, how: 'cancel' },
   { what: 'being paid', intent: { status: 'processing' }, how: 'wait' },
   { what: 'nobody knows', intent: { status: 'unknown' }, how: 'wait' },
+  { what: 'taken, and its refund in doubt', intent: { status: 'unknown', authorisedMinor: 100, capturedMinor: 100 }, how: 'refund' },
+  { what: 'held, and nobody knows whether it was taken', intent: { status: 'unknown', authorisedMinor: 100 }, how: 'wait' },
   { what: 'another amount than asked for', intent: { status: 'integrity_failed', capturedMinor: 5 }, how: 'wait' },
   { what: 'held', intent: { status: 'authorised', authorisedMinor: 100 }, how: 'cancel' },
   { what: 'held and run out', intent: { status: 'expired', authorisedMinor: 100 }, how: 'nothing' },

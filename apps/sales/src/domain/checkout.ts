@@ -310,13 +310,15 @@ export interface IntentBalance {
 }
 
 /**
- * How to take a payment back, given what became of it; null for an intent payments never saw. An intent that is still moving, or whose
- * amounts are in doubt, is not touched before payments has found out.
+ * How to take a payment back, given what became of it; null for an intent payments never saw. Money that was taken goes back, also where a
+ * refund of ours is in doubt: repeating that one tells what became of it. An intent that is still moving, or whose amounts are in doubt,
+ * is not touched before payments has found out.
  */
 export function howToReturn(intent: IntentBalance | null): 'cancel' | 'refund' | 'nothing' | 'wait' {
   if (intent === null || intent.status === 'requires_method') return 'cancel';
-  if (['processing', 'unknown', 'integrity_failed'].includes(intent.status)) return 'wait';
+  if (intent.status === 'integrity_failed') return 'wait';
   if (intent.capturedMinor > intent.refundedMinor) return 'refund';
+  if (intent.status === 'processing' || intent.status === 'unknown') return 'wait';
   return intent.authorisedMinor > intent.capturedMinor + intent.voidedMinor && intent.status !== 'expired' ? 'cancel' : 'nothing';
 }
 
