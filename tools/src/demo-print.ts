@@ -1,4 +1,5 @@
 import colors from 'picocolors';
+import { Failure } from './failure.ts';
 
 /** A heading between two parts of the day. */
 export function chapter(title: string): void {
@@ -11,11 +12,19 @@ export const act = (sentence: string): void => console.log(`${colors.cyan('▸')
 /** Something that came of it. */
 export const outcome = (sentence: string): void => console.log(`  ${colors.green('✓')} ${sentence}`);
 
+/** Ends the demo with code 1 unless what came out is what should. */
+export function must(isSo: boolean, expectation: string): void {
+  if (!isSo) throw new Failure(`This is not as it should be: ${expectation}.`);
+}
+
 /** Rows in aligned columns; columns whose name ends in a blank are numbers and stand to the right. */
 export function table(heading: string[], rows: string[][]): void {
   const widths = heading.map((title, column) => Math.max(title.trim().length, ...rows.map((row) => (row[column] ?? '').length)));
   const line = (row: string[]) =>
-    row.map((cell, n) => (heading[n]?.endsWith(' ') ? cell.trim().padStart(widths[n] ?? 0) : cell.padEnd(widths[n] ?? 0))).join('   ').trimEnd();
+    row
+      .map((cell, n) => (heading[n]?.endsWith(' ') ? cell.trim().padStart(widths[n] ?? 0) : cell.padEnd(widths[n] ?? 0)))
+      .join('   ')
+      .trimEnd();
   console.log(`\n    ${colors.dim(line(heading))}`);
   for (const row of rows) console.log(`    ${line(row)}`);
   console.log();
