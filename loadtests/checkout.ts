@@ -37,7 +37,7 @@ export const options: Options = {
 /** One customer at this user's till, and the pause before the next. */
 export function till(): void {
   sell();
-  sleep(2 + Math.random() * 4);
+  sleep(4 + Math.random() * 4);
 }
 
 /** The user who kills services: its own till must sell again soon after. */

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { checkInvariants, invariantReport, statusLine } from './check-invariants.ts';
 import { Failure, runCommand } from './failure.ts';
 import { findK6 } from './k6.ts';
@@ -12,7 +14,7 @@ const workspace = resolve(import.meta.dirname, '../..');
 /** How long checkouts and payments may take to come to rest after the last user has gone. */
 const settleMs = 60_000;
 
-await runCommand(async () => {
+async function main(): Promise<void> {
   const options = readLoadOptions(process.argv.slice(2));
   if (options === 'help') return console.log(loadHelp);
   const k6 = findK6({ env: process.env, workspace, say });
@@ -25,7 +27,7 @@ await runCommand(async () => {
   } finally {
     await own?.stop();
   }
-});
+}
 
 /** 0 where every threshold was kept and all witnesses agree. */
 async function loadAndCheck(k6: string, options: LoadOptions, target: Target): Promise<0 | 1> {
@@ -63,10 +65,32 @@ async function runK6(k6: string, options: LoadOptions, target: Target): Promise<
     child.once('exit', done);
   });
   process.off('SIGINT', stay);
+  await log;
   if (code === 0 || code === thresholdsMissed || code === interrupted) return code === 0;
   throw new Failure(`k6 could not run loadtests/${test}.ts: it ended with code ${code ?? 'unknown'}.`);
+}
+
+/** Shows what k6 logs, but for requests without an answer: of these the first, and how many, since an outage brings thousands. */
+async function relayLog(stream: Readable): Promise<void> {
+  let unanswered = 0;
+  for await (const line of createInterface({ input: stream })) {
+    const { msg = line, error } = jsonOf(line);
+    if (msg !== 'Request Failed') console.error(msg);
+    else if (unanswered++ === 0) console.error(`The first request without an answer: ${error}`);
+  }
+  if (unanswered > 0) say(`${unanswered.toLocaleString('en')} requests got no answer, and were sent again.`);
+}
+
+function jsonOf(line: string): { msg?: string; error?: string } {
+  try {
+    return JSON.parse(line) as { msg?: string; error?: string };
+  } catch {
+    return {}; // What k6 says before it has read how to log.
+  }
 }
 
 /** Exit codes of k6 (github.com/grafana/k6, errext/exitcodes). */
 const thresholdsMissed = 99;
 const interrupted = 105;
+
+if (import.meta.main) await runCommand(main);
