@@ -163,7 +163,8 @@ export function createStore(db: Database, prisma: PrismaClient) {
     // Master data.
 
     async productsAfter(sku: string | undefined, q: string | undefined, limit: number) {
-      const word = { contains: q ?? '', mode: 'insensitive' } as const;
+      // What LIKE would read as a pattern is meant as it stands.
+      const word = { contains: (q ?? '').replace(/[\\%_]/g, '\\$&'), mode: 'insensitive' } as const;
       const where = {
         ...(sku === undefined ? {} : { sku: { gt: sku } }),
         ...(q === undefined ? {} : { OR: [{ name: word }, { sku: q }, { gtin: q }] }),

@@ -11,6 +11,8 @@ export type InventoryClient = GrpcClient<typeof inventoryDefinition>;
 
 export interface Replica {
   http: string;
+  /** 127.0.0.1:port */
+  grpcAddress: string;
   health: string;
   grpc: InventoryClient;
   close(): Promise<void>;
@@ -57,7 +59,13 @@ export async function openRoom(env: Record<string, string> = {}): Promise<Room> 
       await app.close();
     };
     closing.push(end);
-    return { http: `http://127.0.0.1:${ports.http}`, health: `http://127.0.0.1:${ports.health}`, grpc: client, close: end };
+    return {
+      http: `http://127.0.0.1:${ports.http}`,
+      health: `http://127.0.0.1:${ports.health}`,
+      grpcAddress: `127.0.0.1:${ports.grpc}`,
+      grpc: client,
+      close: end,
+    };
   };
   const first = await replica();
   return {
