@@ -53,10 +53,9 @@ async function runK6(k6: string, options: LoadOptions, target: Target): Promise<
   say(
     `k6 runs loadtests/${test}.ts${kill.length > 0 ? `, while ${kill.join(', ')} ${kill.length > 1 ? 'are' : 'is'} killed` : ''} …`,
   );
-  const child = spawn(k6, ['run', '--no-usage-report', ...quietly, join(workspace, 'loadtests', `${test}.ts`)], {
-    env,
-    stdio: 'inherit',
-  });
+  const args = ['run', '--no-usage-report', '--log-format', 'json', ...quietly, join(workspace, 'loadtests', `${test}.ts`)];
+  const child = spawn(k6, args, { env, stdio: ['inherit', 'inherit', 'pipe'] });
+  const log = relayLog(child.stderr);
   // Ctrl-C reaches k6 too, which then lets its users end; the check comes all the same.
   const stay = () => undefined;
   process.on('SIGINT', stay);
