@@ -149,7 +149,7 @@ function checkDeclarations(workspace: string): string[] {
     const imported = new Set<string>();
     const faults: string[] = [];
     for (const file of globSync(['{src,test,lib}/**/*.ts', '*.{ts,mjs}'], { cwd: join(workspace, project) })) {
-      const isTest = /\.test\.ts$/.test(file) || file.startsWith('test/');
+      const isTest = /\.(test|config)\.ts$/.test(file) || file.startsWith('test/');
       for (const specifier of importsOf(join(workspace, project, file))) {
         const name = packageOf(specifier);
         if (name === undefined || name === self || (name === ofK6 && project === 'loadtests')) continue;

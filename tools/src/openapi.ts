@@ -11,7 +11,7 @@ await runCommand(async () => {
   const workspace = resolve(import.meta.dirname, '../..');
   const names = process.argv.length > 2 ? process.argv.slice(2) : serviceNames;
   for (const name of names) {
-    const ran = spawnSync(join(workspace, 'node_modules/.bin/vitest'), ['run', 'test/contract.test.ts'], {
+    const ran = spawnSync(process.execPath, [join(workspace, 'node_modules/vitest/vitest.mjs'), 'run', 'test/contract.test.ts'], {
       cwd: join(workspace, 'apps', name),
       env: { ...process.env, KASSA_UPDATE_OPENAPI: '1' },
       encoding: 'utf8',

@@ -27,7 +27,7 @@ afterAll(async () => {
 
 /** Runs one of the commands to its end. */
 async function run(file: string, ...args: string[]): Promise<{ code: number | NodeJS.Signals; text: string }> {
-  const ran = command(process.execPath, [`tools/src/${file}`, ...args], { KASSA_DATA: data, FORCE_COLOR: '0' });
+  const ran = command(process.execPath, [`tools/src/${file}`, ...args], { KASSA_DATA: data, NO_COLOR: '1' });
   return { code: await ran.ended, text: ran.output() };
 }
 
