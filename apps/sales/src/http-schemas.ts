@@ -11,6 +11,9 @@ const uuid = (description: string, example = '0195a1c2-7c1e-7d55-9d0a-2f0c6a3b1e
 const instant = (description: string) => z.iso.datetime().meta({ description, example: '2026-03-02T10:15:30.120Z' });
 const text = (description: string, example: string) => z.string().meta({ description, example });
 
+/** Text without control characters and halves of surrogate pairs, which PostgreSQL cannot store and nobody can read. */
+const plain = (max: number) => z.string().trim().min(1, 'is empty').max(max).regex(/^\P{C}*$/u, 'must not have control characters');
+
 /** What may be a gateway's token, and cannot be a card number. */
 const cardToken = z
   .string()
@@ -30,7 +33,7 @@ const line = {
     .regex(/^(\d{8}|\d{12,14})$/, 'must have 8, 12, 13 or 14 digits')
     .optional()
     .meta({ description: 'what the barcode says; either this or sku', example: '9520001000027' }),
-  sku: z.string().trim().min(1).max(40).optional().meta({ description: 'either this or gtin', example: 'E100002' }),
+  sku: plain(40).optional().meta({ description: 'either this or gtin', example: 'E100002' }),
   quantity: quantity.default(1),
   serials: serials.default([]),
 };
@@ -91,7 +94,7 @@ export const ResumeBody = z
 export const ResolveBody = z
   .strictObject({
     action: z.enum(['abort', 'finish']).meta({ description: 'abort: take everything back; finish: what is left was done by hand', example: 'abort' }),
-    reason: z.string().trim().min(3).max(500).meta({ description: 'kept with the act', example: 'The customer left; the terminal was replaced.' }),
+    reason: plain(500).meta({ description: 'kept with the act', example: 'The customer left; the terminal was replaced.' }),
   })
   .meta({ id: 'ResolveBody' });
 
@@ -104,7 +107,7 @@ export const ImportPath = z.object({ id: uuid('the import') });
 export const SalesQuery = z.strictObject({
   ...pageQuery,
   state: z.enum(saleStates).optional().meta({ example: 'PARKED' }),
-  register: z.string().max(40).optional().meta({ description: 'only of this register', example: 'dk-001-01' }),
+  register: plain(40).optional().meta({ description: 'only of this register', example: 'dk-001-01' }),
   receiptNumber: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional().meta({ example: 42 }),
 });
 export const ReceiptQuery = z.strictObject({

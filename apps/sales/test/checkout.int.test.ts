@@ -95,6 +95,29 @@ describe('a refusal leaves nothing behind, and the customer may pay otherwise', 
     expect(await held(id)).toEqual({ money: 0, reservations: 0 });
   });
 
+  test('a payment that did not happen, and one that was canceled meanwhile', async () => {
+    const id = await open();
+    room.payments.fail('purchase', 'failed');
+    expect((await complete(id)).body.code).toBe('payment-failed');
+    await atRest(id, 'OPEN');
+    const intentId = stepId(id, 2, 'intent', stepId(id, 2, 'tender', '0'));
+    room.payments.cancel(intentId);
+    expect((await complete(id)).body.code).toBe('payment-canceled');
+    expect(await held(id)).toEqual({ money: 0, reservations: 0 });
+  });
+
+  test('goods that were held too long', async () => {
+    const id = await open();
+    let letGo = (): void => undefined;
+    room.payments.fail('authorise', { until: new Promise((resolve) => (letGo = resolve)) });
+    const answer = complete(id, [{ method: 'online', amountMinor: 14924, cardToken: 'tok_x' }]);
+    await eventually(() => expect(room.payments.calls).toHaveLength(1));
+    room.inventory.expire(reservationOf(id));
+    letGo();
+    expect((await answer).body.code).toBe('reservation-expired');
+    expect(await held(id)).toEqual({ money: 0, reservations: 0 });
+  });
+
   test('a refund that is refused, and one that is unknown, are tried until the money is back', async () => {
     const id = await open();
     room.payments.fail('purchase', { afterMs: 0 }, { declined: 'do-not-honour' });

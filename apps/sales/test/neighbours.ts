@@ -26,6 +26,8 @@ export type Fault =
   | { afterMs: number }
   /** The card is declined, or the capture. */
   | { declined: string }
+  /** It is known not to have happened. */
+  | 'failed'
   /** Payments does not know. */
   | 'unknown'
   /** It goes on when the promise is resolved. */
@@ -74,7 +76,9 @@ export interface TestInventory {
   /** Units on hand by `shop sku`; what is not named is there in plenty. */
   stock: Map<string, number>;
   reservations: Map<string, Held>;
-  /** The feed's products and shops change. */
+  /** The reservation runs out of time. */
+  expire(reservationId: string): void;
+  /** The feed's products change. */
   change(product: Product): void;
   close(): Promise<void>;
 }
@@ -183,6 +187,7 @@ export async function startInventory(authenticate: (authorization: string | unde
     forget: (method) => faults.forget(method),
     stock,
     reservations,
+    expire: (reservationId) => void release(reservationId),
     change(product) {
       feed.seq += 1;
       changes.push({ seq: BigInt(feed.seq), product });
@@ -226,6 +231,8 @@ export interface TestPayments {
   forget(method: string): void;
   intents: Map<string, Intent>;
   transactions: Map<string, Moved>;
+  /** Someone cancels an intent before it is used. */
+  cancel(intentId: string): void;
   /** Captured less refunded over all intents of a sale. */
   netMinor(saleId: string): number;
   close(): Promise<void>;
@@ -256,7 +263,9 @@ export async function startPayments(authenticate: (authorization: string | undef
       authorisationCode: '831000',
       cardLabel: 'Dankort •••• 4321',
     };
-    if (fault === 'unknown') {
+    if (fault === 'failed') {
+      moved.status = TransactionStatus.FAILED;
+    } else if (fault === 'unknown') {
       moved.status = TransactionStatus.UNKNOWN;
       intent.status = 'unknown';
     } else if (typeof fault === 'object' && 'declined' in fault) {
@@ -342,6 +351,7 @@ export async function startPayments(authenticate: (authorization: string | undef
     forget: (method) => faults.forget(method),
     intents,
     transactions,
+    cancel: (intentId) => void Object.assign(intentOf(intentId), { status: 'canceled' }),
     netMinor: (saleId) =>
       [...intents.values()]
         .filter(({ reference }) => reference === `sale:${saleId}`)
