@@ -9,8 +9,11 @@ import { serviceNames, type ServiceName } from './services.ts';
  * data went another way.
  */
 export async function migrateAll(workspace: string, dataFolder: string, urls: Record<ServiceName, string>): Promise<number> {
-  const applied = await Promise.all(serviceNames.map((name) => migrate(workspace, dataFolder, name, urls[name])));
-  return applied.flat().length;
+  const ran = await Promise.allSettled(serviceNames.map((name) => migrate(workspace, dataFolder, name, urls[name])));
+  // All have come to rest before the first failure is told, for it ends the server they run on.
+  const failed = ran.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+  return ran.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])).length;
 }
 
 async function migrate(workspace: string, dataFolder: string, name: ServiceName, url: string): Promise<string[]> {

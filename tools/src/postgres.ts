@@ -88,6 +88,7 @@ function checkVersion(data: string): void {
 /** One database per service, owned by a role of its own; no other role may even connect to it. */
 async function prepareDatabases(adminUrl: string, prefix: string, secrets: Secrets) {
   const client = new pg.Client({ connectionString: adminUrl, application_name: 'kassa-start', connectionTimeoutMillis: 10_000 });
+  client.on('error', () => undefined); // A lost connection rejects the statement under way, which tells.
   await client.connect();
   try {
     const roles = await namesOf(client, 'SELECT rolname AS name FROM pg_roles');
@@ -129,6 +130,7 @@ const unicode = "ENCODING 'UTF8' LOCALE 'C' LOCALE_PROVIDER builtin BUILTIN_LOCA
 
 async function dropDatabases(adminUrl: string): Promise<void> {
   const client = new pg.Client({ connectionString: adminUrl, application_name: 'kassa-start', connectionTimeoutMillis: 10_000 });
+  client.on('error', () => undefined); // A lost connection rejects the statement under way, which tells.
   await client.connect();
   try {
     for (const name of serviceNames) {

@@ -44,6 +44,7 @@ export function readMigrations(room: string): Migration[] {
  */
 export async function applyMigrations(url: string, migrations: Migration[]): Promise<string[]> {
   const client = new pg.Client({ connectionString: url, application_name: 'kassa-migrate' });
+  client.on('error', () => undefined); // A lost connection rejects the statement under way, which tells.
   await client.connect();
   try {
     await client.query(`SELECT pg_advisory_lock(${prismaLock})`);
