@@ -308,7 +308,6 @@ test('the demo retailer is in within seconds, and every level is what its moveme
     });
     expect([status, body.refused, body.unchanged]).toEqual([201, 0, 0]);
   }
-  console.log(`the demo retailer came in within ${Math.round(performance.now() - startedAt)} ms`);
   expect(performance.now() - startedAt).toBeLessThan(30_000);
   expect(await violations(fresh)).toEqual([]);
   await fresh.close();

@@ -1,0 +1,51 @@
+import { decodeCursor, toPage } from '@kassa/http';
+import * as schemas from '../http-schemas.ts';
+import { operators, paged, type HttpDeps, type Server } from './answers.ts';
+
+export function auditRoutes(server: Server, deps: HttpDeps): void {
+  server.route({
+    method: 'GET',
+    url: '/v1/audit/levels',
+    summary: 'Whether every level is the sum of its movements and open reservations',
+    tags: ['audit'],
+    roles: operators,
+    responses: { 200: schemas.LevelsAudit },
+    handler: async () => ({ status: 200, body: await deps.store.auditLevels() }),
+  });
+  server.route({
+    method: 'GET',
+    url: '/v1/audit/reservations',
+    summary: 'All reservations by id',
+    tags: ['audit'],
+    roles: operators,
+    query: schemas.PageQuery,
+    responses: { 200: schemas.ReservationsPage },
+    errors: ['cursor-invalid'],
+    handler: async ({ query: { limit, cursor } }) => {
+      const rows = await deps.store.reservationsAfter(decodeCursor(cursor, schemas.ReservationPosition), limit + 1);
+      return paged(
+        '/v1/audit/reservations',
+        { limit },
+        toPage(rows, limit, ({ reservationId }) => reservationId),
+      );
+    },
+  });
+  server.route({
+    method: 'GET',
+    url: '/v1/audit/acts',
+    summary: 'What operators did, oldest first',
+    tags: ['audit'],
+    roles: operators,
+    query: schemas.PageQuery,
+    responses: { 200: schemas.PrivilegedActs },
+    errors: ['cursor-invalid'],
+    handler: async ({ query: { limit, cursor } }) => {
+      const rows = await deps.store.privilegedActsAfter(decodeCursor(cursor, schemas.NumberPosition), limit + 1);
+      return paged(
+        '/v1/audit/acts',
+        { limit },
+        toPage(rows, limit, ({ actId }) => actId),
+      );
+    },
+  });
+}
