@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cashRounding } from '@kassa/countries';
 import { eventually } from '@kassa/testing';
 import { stopTables, stories, type Checkout, type Story } from './checkout-steps.ts';
 import { makeDemo, type DemoProduct } from './demo.ts';
@@ -28,9 +29,11 @@ const unitsSold = new Map<string, number>();
 beforeAll(async () => {
   const demo = makeDemo({ registersOfFirstShop: cases.length });
   const roomy = { DATABASE_POOL_MAX: '36' };
+  // The acquirer is given longer than any step is held up: what payments calls failed must not be what a test keeps from being recorded.
+  const patient = { PROVIDER_TIMEOUT_MS: '9000', TERMINAL_TIMEOUT_MS: '9000' };
   system = await startSystem({
     demo,
-    env: { sales: roomy, payments: roomy, inventory: roomy, acquirer: { DATABASE_POOL_MAX: '20' } },
+    env: { sales: roomy, inventory: roomy, payments: { ...roomy, ...patient }, acquirer: { DATABASE_POOL_MAX: '20' } },
   });
   for (const name of services) stops.set(name, await layStops(system.databaseUrl(name), stopTables[name]));
   const registers = demo.registers.filter(({ shopId }) => shopId === 'dk-001');
@@ -53,9 +56,13 @@ interface Ending {
 
 async function round(victim: ServiceName, fate: 'commit' | 'lose', chosen: readonly Case[]): Promise<Map<Case, Ending>> {
   const begun = await Promise.all(chosen.map(begin));
-  await Promise.all(begun.map(({ stop }) => stop.reached()));
-  await system.kill(victim);
-  await Promise.all(begun.map(({ item, stop }) => (item.step.in === victim ? stop[fate]() : stop.commit())));
+  try {
+    for (const { stop } of begun) await stop.reached();
+    await system.kill(victim);
+    await Promise.all(begun.map(({ item, stop }) => (item.step.in === victim && fate === 'lose' ? stop.lose() : undefined)));
+  } finally {
+    await Promise.all(begun.map(({ stop }) => stop.commit()));
+  }
   await system.restart(victim);
 
   const rested = await Promise.all(begun.map(async (one) => ({ ...one, sale: (await one.completing).sale })));
@@ -98,21 +105,21 @@ const nothing: Account = {
 };
 
 function sold(story: Story, totalMinor: number): Account {
-  const chargedMinor = story.title === 'cash' ? 0 : totalMinor;
-  return {
-    ...nothing,
-    state: 'COMPLETED',
-    receipts: 1,
-    settledMinor: totalMinor,
-    paidMinor: totalMinor,
-    chargedMinor,
-    unitsSold: 2,
-  };
+  const isCash = story.title === 'cash';
+  const dueMinor = isCash ? cashRounding('dk', totalMinor).dueMinor : totalMinor;
+  const chargedMinor = isCash ? 0 : totalMinor;
+  return { ...nothing, state: 'COMPLETED', receipts: 1, settledMinor: dueMinor, paidMinor: dueMinor, chargedMinor, unitsSold: 2 };
 }
 
-/** The account and the repeated answer a case must end with. */
-function endsOf({ story }: Case, totalMinor: number): Omit<Ending, 'totalMinor'> {
-  return story.ends === 'sold' ? { account: sold(story, totalMinor), repeated: 200 } : { account: nothing, repeated: 409 };
+/**
+ * How a case may end, and what the till's repeated request is answered. A service that dies changes nothing about the end; where the card
+ * world dies before it heard of a payment, the payment has failed, and the sale is open for another one.
+ */
+function endsOf({ story }: Case, victim: ServiceName, totalMinor: number): Omit<Ending, 'totalMinor'>[] {
+  const undone = { account: nothing, repeated: 409 };
+  if (story.ends === 'undone') return [undone];
+  const done = { account: sold(story, totalMinor), repeated: 200 };
+  return victim === 'acquirer' ? [done, undone] : [done];
 }
 
 function proveRound(victim: ServiceName, fate: 'commit' | 'lose', chosen: readonly Case[]): void {
@@ -123,7 +130,7 @@ function proveRound(victim: ServiceName, fate: 'commit' | 'lose', chosen: readon
 
   test.each(chosen)('$title', (item) => {
     const { totalMinor, ...ending } = endings.get(item)!;
-    expect(ending).toEqual(endsOf(item, totalMinor));
+    expect(endsOf(item, victim, totalMinor)).toContainEqual(ending);
   });
 
   test('stock-lookup ends with the stock that inventory has', async () => {

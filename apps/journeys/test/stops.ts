@@ -36,18 +36,26 @@ export async function layStops(databaseUrl: string, tables: readonly string[]): 
     );
   }
 
+  // One statement after the other, in the order they are asked for.
+  let last: Promise<unknown> = Promise.resolve();
+  const query = (text: string, values: unknown[]) => {
+    const next = last.then(() => holder.query(text, values));
+    last = next.catch(() => undefined);
+    return next;
+  };
+
   let lastLock = 0;
   return {
     async arm({ table, on, row }) {
       const lock = ++lastLock;
-      await holder.query('SELECT pg_advisory_lock($1, $2)', [lockSpace, lock]);
-      await holder.query('INSERT INTO journeys.stops VALUES ($1, $2, $3, $4)', [lock, table, on, row]);
-      const disarm = () => holder.query('DELETE FROM journeys.stops WHERE lock = $1', [lock]);
-      const release = () => holder.query('SELECT pg_advisory_unlock($1, $2)', [lockSpace, lock]);
+      await query('SELECT pg_advisory_lock($1, $2)', [lockSpace, lock]);
+      await query('INSERT INTO journeys.stops VALUES ($1, $2, $3, $4)', [lock, table, on, row]);
+      const disarm = () => query('DELETE FROM journeys.stops WHERE lock = $1', [lock]);
+      const release = () => query('SELECT pg_advisory_unlock($1, $2)', [lockSpace, lock]);
       return {
         reached: (timeoutMs = 8_000) =>
           eventually(async () => {
-            const { rowCount } = await holder.query(waiters, [lockSpace, lock]);
+            const { rowCount } = await query(waiters, [lockSpace, lock]);
             if (rowCount === 0) throw new Error(`no statement waits at ${on} of ${table} ${JSON.stringify(row)}`);
           }, timeoutMs),
         async commit() {
@@ -56,7 +64,11 @@ export async function layStops(databaseUrl: string, tables: readonly string[]): 
         },
         async lose() {
           await disarm();
-          await holder.query(`SELECT pg_terminate_backend(pid, 5000) FROM (${waiters}) AS waiting`, [lockSpace, lock]);
+          const { rowCount } = await query(`SELECT pg_terminate_backend(pid, 5000) FROM (${waiters}) AS waiting`, [
+            lockSpace,
+            lock,
+          ]);
+          if (rowCount === 0) throw new Error(`nothing waits any more at ${on} of ${table} ${JSON.stringify(row)}`);
           await release();
         },
       };

@@ -45,6 +45,10 @@ export interface System {
 
 const acquirerKey = 'acquirer-key-of-the-journeys';
 const webhookSecret = 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=';
+const clientSecret = 'client-secret-of-the-journeys';
+
+/** What no log, metric or span may show. */
+export const secrets = [acquirerKey, webhookSecret, clientSecret];
 
 /** Short, so that what a crash left open is taken up within a second. */
 const waits: Record<ServiceName, Record<string, string>> = {

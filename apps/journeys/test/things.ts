@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto';
+import type { Operation } from './operations.ts';
+import type { System } from './system.ts';
+import { openTill } from './till.ts';
+
+/** What addresses name, by service and parameter: things of shop dk-001 where they belong to a shop. */
+export type Things = Record<string, Record<string, string>>;
+
+/** Makes one of each thing an address can name. */
+export async function makeThings(system: System): Promise<Things> {
+  const { sku, gtin } = system.demo.products[1]!;
+  const till = await openTill(system, 'dk-001-01', { role: 'supervisor' });
+  const sale = await till.open([{ sku }, { sku: system.demo.products[2]!.sku }]);
+  const paying = await till.open([{ sku }]);
+  const tendered = await till.sales.post(`/v1/sales/${paying.id}/tenders`, { method: 'terminal', amountMinor: 100 });
+  const [tender] = tendered.body['tenders'] as { tenderId: string }[];
+  const sold = await till.open([{ sku }]);
+  await till.complete(sold.id, [{ method: 'terminal', amountMinor: sold.totalMinor }]);
+
+  const operator = system.api('sales');
+  const [transaction] = await system.api('payments').all<{ transactionId: string; intentId: string }>('/v1/audit/transactions');
+  const [reservation] = await system.api('inventory').all<{ reservationId: string }>('/v1/audit/reservations');
+  const header = 'country,sku,price_minor,currency,valid_from,valid_to\n';
+  const prices = await operator.post('/v1/imports/prices', header, { headers: { 'content-type': 'text/csv' } });
+  const products = await system
+    .api('inventory')
+    .post('/v1/imports/products', system.demo.csv.products, { headers: { 'content-type': 'text/csv' } });
+  return {
+    'sales /v1/sales/': { id: sale.id, lineId: sale.lines[0]!.lineId },
+    'sales /v1/sales/{id}/tenders/': { id: paying.id, tenderId: tender!.tenderId },
+    'sales /v1/sales/{id}/receipt': { id: sold.id },
+    'sales /v1/checkouts/': { saleId: sold.id },
+    'sales /v1/imports/': { id: String(prices.body['importId']) },
+    'inventory /': {
+      reservationId: reservation!.reservationId,
+      sku,
+      shopId: 'dk-001',
+      importId: String(products.body['importId']),
+    },
+    'payments /': { intentId: transaction!.intentId, transactionId: transaction!.transactionId, provider: 'acquirer' },
+    'stock-lookup /': { item: gtin },
+    'acquirer /': { providerKey: randomUUID() },
+  };
+}
+
+/** The operation's address with its parameters filled in; the most exact prefix decides. */
+export function pathTo(operation: Operation, things: Things): string {
+  const place = `${operation.service} ${operation.path}`;
+  const prefix = Object.keys(things)
+    .filter((start) => place.startsWith(start))
+    .sort((a, b) => b.length - a.length)[0];
+  return operation.path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = things[prefix ?? '']?.[name];
+    if (value === undefined) throw new Error(`${operation.name} names {${name}}, of which there is none to try`);
+    return encodeURIComponent(value);
+  });
+}
