@@ -10,9 +10,9 @@ export interface KubeObject {
 
 export type Data = Record<string, unknown>;
 
-/** Reads all documents of a YAML text; YAML 1.2, so that `no` stays a country. Throws the parser's own error with the line. */
+/** Reads all documents of a YAML text as kubectl does, by YAML 1.1: an unquoted `no` is false. Throws the parser's error with the line. */
 export function parseObjects(text: string): KubeObject[] {
-  return parseAllDocuments(text).flatMap((document) => {
+  return parseAllDocuments(text, { version: '1.1' }).flatMap((document) => {
     const [fault] = document.errors;
     if (fault) throw fault;
     const object = document.toJS() as KubeObject | null;

@@ -1,0 +1,129 @@
+import { fileURLToPath } from 'node:url';
+import pc from 'picocolors';
+import { readCountries } from './deploy/countries.ts';
+import { contractFindings, readContracts } from './deploy/check-contracts.ts';
+import { countryFindings } from './deploy/check-countries.ts';
+import { openCrds } from './deploy/crds.ts';
+import { findKustomize, howToGetKustomize } from './deploy/kustomize.ts';
+import { judge, type Finding, type Scene } from './deploy/rule.ts';
+import { rules } from './deploy/rules.ts';
+import { known, renderScenes, sceneWith, sourceScenes } from './deploy/scenes.ts';
+import { readTraffic } from './deploy/traffic.ts';
+import { readWaves } from './deploy/waves.ts';
+import { staleFiles } from './deploy-render.ts';
+import { runCommand } from './failure.ts';
+
+const help = `npm run deploy:check [-- options]     judges every manifest of deploy/ by ${rules.length} rules, without network or cluster
+
+  --rules             list the rules with what each is for
+  --verbose           say for every finding in which overlays it was seen
+  --help
+
+  KASSA_CRDS=/folder  custom resource definitions, one a file; else they are looked for beside the checkout, or in .cache/crds,
+                      which npm run deploy:crds fills from the cluster kubectl is connected to
+
+Ends with 1 if anything was found. Bad manifests that show each rule at work are in deploy/tests/bad.`;
+
+export interface Report {
+  findings: (Finding & { seenIn: string[] })[];
+  scenes: number;
+  objects: number;
+  /** What this machine could not judge, a sentence each. */
+  unseen: string[];
+}
+
+/** Judges everything below deploy/ and says what it could not see. */
+export async function checkDeploy(workspace: string, env: NodeJS.ProcessEnv): Promise<Report> {
+  const crds = openCrds(workspace, env);
+  const kustomize = findKustomize(workspace);
+  const facts = known(workspace, crds);
+  const traffic = readTraffic(workspace);
+  const contracts = readContracts(workspace);
+  const { scenes, findings } = kustomize
+    ? await renderScenes(workspace, kustomize, facts)
+    : { scenes: sourceScenes(workspace, sceneWith(facts)), findings: [] };
+  const judged = await Promise.all(
+    scenes.map(async (scene) => (await judge(scene, rules)).map((finding) => ({ ...finding, seenIn: [scene.title] }))),
+  );
+  const others = [
+    ...findings,
+    ...contractFindings(traffic, contracts),
+    ...countryFindings(readCountries(workspace), { workspace, traffic, waves: readWaves(workspace).waves }),
+    ...staleFiles(workspace).map(({ path, fault }) => stale(path, fault)),
+  ];
+  const withoutHttp = Object.keys(traffic.services).filter((name) => !contracts.withHttp.has(name));
+  const unknownKinds = kindsWithoutSchema(scenes, crds);
+  return {
+    findings: merge([...judged.flat(), ...others.map((finding) => ({ ...finding, seenIn: [] }))]),
+    scenes: scenes.length,
+    objects: scenes.reduce((sum, scene) => sum + scene.judged.length, 0),
+    unseen: [
+      ...(kustomize ? [] : [`nothing could be rendered, so only sources were judged. ${howToGetKustomize}`]),
+      ...(crds
+        ? []
+        : ['no custom resource definitions, so the fields of Linkerd, Gateway API and other custom kinds (set KASSA_CRDS).']),
+      ...(unknownKinds.length > 0 ? [`the fields of ${unknownKinds.join(', ')}, which ${crds?.folder} does not define.`] : []),
+      ...(withoutHttp.length > 0 ? [`the HTTP routes of ${withoutHttp.join(', ')}: apps/*/openapi.json is not there.`] : []),
+    ],
+  };
+}
+
+const stale = (file: string, fault: string): Finding => ({
+  file,
+  object: 'rendered file',
+  rule: 'rendered-current',
+  what: fault,
+  why: 'Flux applies what is rendered, and people read traffic.yaml; the two would say different things.',
+  mend: 'npm run deploy:render',
+});
+
+function kindsWithoutSchema(scenes: Scene[], crds: Scene['crds']): string[] {
+  if (!crds) return [];
+  const custom = scenes
+    .flatMap((scene) => scene.judged.map(({ object }) => object))
+    .filter(({ apiVersion }) => /^[\w-]+\.[\w.-]+\//.test(apiVersion));
+  const isOurs = (apiVersion: string) =>
+    /(^|\.)k8s\.io\/|^kustomize\.config/.test(apiVersion) && !apiVersion.startsWith('gateway.');
+  return [
+    ...new Set(custom.filter((object) => !isOurs(object.apiVersion) && crds.find(object) === undefined).map(({ kind }) => kind)),
+  ];
+}
+
+/** The same fault of the same file shows in many overlays and is told once. */
+function merge(findings: (Finding & { seenIn: string[] })[]): (Finding & { seenIn: string[] })[] {
+  const groups = Map.groupBy(findings, ({ file, object, rule, what }) => [file, object, rule, what].join('|'));
+  return [...groups.values()].flatMap(([first, ...rest]) =>
+    first ? [{ ...first, seenIn: [...new Set([...first.seenIn, ...rest.flatMap(({ seenIn }) => seenIn)])] }] : [],
+  );
+}
+
+function show({ findings, scenes, objects, unseen }: Report, isVerbose: boolean): void {
+  for (const [file, inFile] of Map.groupBy(findings, (finding) => finding.file)) {
+    console.log(`\n${pc.bold(file)}`);
+    for (const { object, rule, what, why, mend, seenIn } of inFile) {
+      const places = seenIn.length > 1 ? pc.dim(` (in ${isVerbose ? seenIn.join(', ') : `${seenIn.length} renders`})`) : '';
+      console.log(
+        `  ${pc.red('✗')} ${pc.cyan(object)} ${what}${places}\n      ${pc.dim(`${rule}:`)} ${why}\n      ${pc.green('mend:')} ${mend}`,
+      );
+    }
+  }
+  const count = `${objects} objects in ${scenes} renders, ${rules.length} rules`;
+  if (unseen.length > 0) console.log(`\n${unseen.map((sentence) => pc.yellow(`not seen: ${sentence}`)).join('\n')}`);
+  console.log(
+    findings.length === 0
+      ? `\n${pc.green('✓')} ${count}: nothing found`
+      : `\n${pc.red(`${findings.length} findings`)} in ${count}`,
+  );
+}
+
+if (import.meta.main) {
+  await runCommand(async () => {
+    const args = process.argv.slice(2);
+    if (args.includes('--help')) return console.log(help);
+    if (args.includes('--rules'))
+      return rules.forEach(({ id, why, mend }) => console.log(`${pc.bold(id)}\n  ${why}\n  ${pc.green(mend)}`));
+    const report = await checkDeploy(fileURLToPath(new URL('../..', import.meta.url)), process.env);
+    show(report, args.includes('--verbose'));
+    if (report.findings.length > 0) process.exitCode = 1;
+  });
+}
