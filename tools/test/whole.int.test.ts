@@ -1,12 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { eventually } from '@kassa/testing';
 import { cable, saleLine } from '../src/sale-line.ts';
 import { fetchToken } from '../src/token.ts';
 import { command, ready, removeFolders, start, temporaryFolder, workspace, type StartedKassa } from './kassa.ts';
 
 /* All five services with the demo retailer, and what a person types beside them. */
+
+vi.setConfig({ testTimeout: 90_000 });
 
 const data = temporaryFolder();
 const ports = String(9_450 + (process.pid % 5) * 10);
