@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { isFinal, judgeAnswer, judgeInquiry, maySendAgain, retryDelayMs, statuses, type ProviderAnswer } from './transaction.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 2, 2, 10, 0, second));
-const transaction = { amountMinor: 10_000, currency: 'DKK', quietFrom: at(10) };
+const transaction = { amountMinor: 10_000, currency: 'DKK', sends: 1, quietFrom: at(10) };
 const approved: ProviderAnswer = {
   outcome: 'approved',
   amountMinor: 10_000,
@@ -39,6 +39,10 @@ describe('an answer to an instruction', () => {
   ])('%s', (_, answer, verdict) => {
     expect(judgeAnswer(transaction, answer)).toEqual(verdict);
   });
+});
+
+test('that a second attempt was not sent says nothing of the first', () => {
+  expect(judgeAnswer({ ...transaction, sends: 2 }, { outcome: 'not-sent', note: 'connection refused' }).status).toBe('UNKNOWN');
 });
 
 describe('an answer to a question', () => {

@@ -78,16 +78,20 @@ export type Verdict =
 
 /**
  * What the answer to an instruction means.
- * not-sent is the only failure that is known not to have happened. A 5xx is not: a proxy may have said it for a request that arrived.
+ * not-sent is the only failure that is known not to have happened, and only of the first attempt: that a second one was not sent says
+ * nothing of the first. A 5xx is no proof: a proxy may have said it for a request that arrived.
  */
-export function judgeAnswer(transaction: Pick<Transaction, 'amountMinor' | 'currency'>, answer: ProviderAnswer): Verdict {
+export function judgeAnswer(
+  transaction: Pick<Transaction, 'amountMinor' | 'currency' | 'sends'>,
+  answer: ProviderAnswer,
+): Verdict {
   switch (answer.outcome) {
     case 'approved':
       return judgeApproval(transaction, answer);
     case 'declined':
       return { status: 'DECLINED', declineCode: answer.declineCode, providerRef: answer.providerRef };
     case 'not-sent':
-      return { status: 'FAILED', note: answer.note };
+      return { status: transaction.sends === 1 ? 'FAILED' : 'UNKNOWN', note: answer.note };
     case 'pending':
       return { status: 'UNKNOWN', note: 'the provider has not decided yet' };
     case 'not-found':
@@ -104,7 +108,7 @@ export function judgeAnswer(transaction: Pick<Transaction, 'amountMinor' | 'curr
  * grace: before that the instruction may still be on its way. A question that failed tells nothing about the operation.
  */
 export function judgeInquiry(
-  transaction: Pick<Transaction, 'amountMinor' | 'currency' | 'quietFrom'>,
+  transaction: Pick<Transaction, 'amountMinor' | 'currency' | 'sends' | 'quietFrom'>,
   answer: ProviderAnswer,
   time: { now: Date; graceMs: number },
 ): Verdict {

@@ -135,7 +135,7 @@ CREATE FUNCTION payment_intent_status_v1(i payment_intents) RETURNS text LANGUAG
     WHEN i.unknown_count > 0 THEN 'unknown'
     WHEN i.authorise_pending_minor > 0 THEN 'processing'
     WHEN i.refunded_minor > 0 THEN
-      CASE WHEN i.refunded_minor = i.captured_minor AND i.captured_minor + i.voided_minor = i.authorised_minor THEN 'refunded' ELSE 'partially_refunded' END
+      CASE WHEN i.refunded_minor = i.captured_minor AND i.captured_minor + i.voided_minor >= i.authorised_minor THEN 'refunded' ELSE 'partially_refunded' END
     WHEN i.captured_minor > 0 THEN
       CASE WHEN i.captured_minor + i.voided_minor < i.authorised_minor THEN 'partially_captured' ELSE 'captured' END
     WHEN i.authorised_minor > 0 THEN
