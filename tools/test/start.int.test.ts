@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
@@ -210,9 +210,12 @@ describe('what stands in the way is said in one sentence', () => {
   });
 
   test('another major version of PostgreSQL', async () => {
-    writeFileSync(join(data, 'postgres/PG_VERSION'), '17\n');
-    expect(await refusal()).toContain(
-      'was written by PostgreSQL 17, and this is PostgreSQL 18; npm start -- --reset makes it anew.',
+    const old = temporaryFolder();
+    mkdirSync(join(old, 'postgres'), { recursive: true });
+    writeFileSync(join(old, 'postgres/PG_VERSION'), '17\n');
+    writeFileSync(join(old, 'secrets.json'), '{ "postgres": "of then", "control": "of then" }');
+    expect(await refusal(small, { KASSA_DATA: old })).toBe(
+      `${join(old, 'postgres')} was written by PostgreSQL 17, and this is PostgreSQL 18; npm start -- --reset makes it anew.\n`,
     );
   });
 
