@@ -138,7 +138,9 @@ export async function createApp(config: Config, log: Logger, overrides: Partial<
       closing.abort();
       await Promise.all(loops);
       await Promise.race([work.done(), pause(1_000)]);
-      await store.releaseLeases().catch((error: unknown) => log.warn({ err: error }, 'leases could not be given back; they run out'));
+      await store
+        .releaseLeases()
+        .catch((error: unknown) => log.warn({ err: error }, 'leases could not be given back; they run out'));
       inventory.close();
       payments.close();
       await health.close();

@@ -52,7 +52,10 @@ export interface Payments {
  * walks the plan, and however often, it is the same; of another attempt it is another.
  */
 export function stepId(saleId: string, attempt: number, ...name: string[]): string {
-  const bytes = createHash('sha256').update(JSON.stringify([saleId, attempt, ...name])).digest().subarray(0, 16);
+  const bytes = createHash('sha256')
+    .update(JSON.stringify([saleId, attempt, ...name]))
+    .digest()
+    .subarray(0, 16);
   bytes[6] = (bytes.readUInt8(6) & 0x0f) | 0x80;
   bytes[8] = (bytes.readUInt8(8) & 0x3f) | 0x80;
   const hex = bytes.toString('hex');
@@ -136,8 +139,10 @@ export function createPayments(client: GrpcClient<typeof paymentsDefinition>): P
         return isKassaError(error, 'not-found') ? null : { outcome: 'unknown', problem: problemOf(error) };
       }
     },
-    cancel: (intentId, transactionId) => asking(async () => returnSaid((await client.cancel({ intentId, transactionId })).transaction)),
-    refund: (intentId, transactionId) => asking(async () => returnSaid((await client.refund({ intentId, transactionId })).transaction)),
+    cancel: (intentId, transactionId) =>
+      asking(async () => returnSaid((await client.cancel({ intentId, transactionId })).transaction)),
+    refund: (intentId, transactionId) =>
+      asking(async () => returnSaid((await client.refund({ intentId, transactionId })).transaction)),
   };
 }
 
@@ -162,7 +167,11 @@ function paymentRequest(plan: Plan, step: StepOf<'authorise'> | StepOf<'purchase
 function paymentSaid(transaction: Transaction | undefined): PaymentSaid {
   switch (transaction?.status) {
     case TransactionStatus.SUCCEEDED:
-      return { outcome: 'done', authorisationCode: transaction.authorisationCode || null, cardLabel: transaction.cardLabel || null };
+      return {
+        outcome: 'done',
+        authorisationCode: transaction.authorisationCode || null,
+        cardLabel: transaction.cardLabel || null,
+      };
     case TransactionStatus.DECLINED: {
       const declineCode = transaction.declineCode || 'declined';
       return { outcome: 'refused', code: 'payment-declined', detail: `The card was declined: ${declineCode}.`, declineCode };
@@ -178,7 +187,11 @@ function paymentSaid(transaction: Transaction | undefined): PaymentSaid {
 function returnSaid(transaction: Transaction | undefined): Said {
   if (transaction === undefined || transaction.status === TransactionStatus.SUCCEEDED) return { outcome: 'done' };
   if (transaction.status === TransactionStatus.DECLINED || transaction.status === TransactionStatus.FAILED) {
-    return { outcome: 'refused', code: 'payment-failed', detail: `Money could not be given back: ${transaction.declineCode || 'it failed'}.` };
+    return {
+      outcome: 'refused',
+      code: 'payment-failed',
+      detail: `Money could not be given back: ${transaction.declineCode || 'it failed'}.`,
+    };
   }
   return { outcome: 'unknown', problem: 'payment-unknown' };
 }

@@ -23,18 +23,31 @@ export function createEvents(log: Log) {
   const meter = metrics.getMeter('kassa-sales');
   const opened = meter.createCounter('kassa_sales_opened_total', { description: 'Sales opened, by country' });
   const completed = meter.createCounter('kassa_sales_completed_total', { description: 'Sales completed, by country' });
-  const abandoned = meter.createCounter('kassa_sales_abandoned_total', { description: 'Sales given up before they were tendered' });
-  const checkouts = meter.createCounter('kassa_checkouts_total', { description: 'Checkouts ended, by outcome: completed, aborted, or the code they were refused with' });
-  const postponed = meter.createCounter('kassa_checkouts_postponed_total', { description: 'Times a checkout got no further for now, by problem' });
-  const notReturned = meter.createCounter('kassa_money_not_returned_total', { description: 'Times money could not be given back yet; each is to be looked into' });
-  const imported = meter.createCounter('kassa_imported_rows_total', { description: 'Rows imported, by kind and result: accepted, unchanged, refused' });
+  const abandoned = meter.createCounter('kassa_sales_abandoned_total', {
+    description: 'Sales given up before they were tendered',
+  });
+  const checkouts = meter.createCounter('kassa_checkouts_total', {
+    description: 'Checkouts ended, by outcome: completed, aborted, or the code they were refused with',
+  });
+  const postponed = meter.createCounter('kassa_checkouts_postponed_total', {
+    description: 'Times a checkout got no further for now, by problem',
+  });
+  const notReturned = meter.createCounter('kassa_money_not_returned_total', {
+    description: 'Times money could not be given back yet; each is to be looked into',
+  });
+  const imported = meter.createCounter('kassa_imported_rows_total', {
+    description: 'Rows imported, by kind and result: accepted, unchanged, refused',
+  });
   const acts = meter.createCounter('kassa_operator_acts_total', { description: 'Decisions of operators, by act' });
   const duration = meter.createHistogram('kassa_checkout_duration_seconds', {
     description: 'From the freeze to the end of a checkout, by outcome: completed, refused, aborted',
     unit: 's',
     advice: { explicitBucketBoundaries: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900] },
   });
-  const oldest = meter.createObservableGauge('kassa_checkout_oldest_age_seconds', { description: 'Age of the oldest checkout with something left to do', unit: 's' });
+  const oldest = meter.createObservableGauge('kassa_checkout_oldest_age_seconds', {
+    description: 'Age of the oldest checkout with something left to do',
+    unit: 's',
+  });
   let oldestAgeSeconds = 0;
   oldest.addCallback((result) => result.observe(oldestAgeSeconds));
   let feed: FeedState['connection'] = 'connecting';
@@ -48,7 +61,10 @@ export function createEvents(log: Log) {
       abandoned.add(1);
       log.info({ saleId }, 'sale abandoned');
     },
-    saleCompleted({ saleId, registerId, number, country }: Pick<Receipt, 'saleId' | 'registerId' | 'number' | 'country'>, seconds: number) {
+    saleCompleted(
+      { saleId, registerId, number, country }: Pick<Receipt, 'saleId' | 'registerId' | 'number' | 'country'>,
+      seconds: number,
+    ) {
       completed.add(1, { country });
       checkouts.add(1, { outcome: 'completed' });
       duration.record(seconds, { outcome: 'completed' });
@@ -88,8 +104,10 @@ export function createEvents(log: Log) {
       if (now.connection === feed || now.connection === 'connecting') return;
       feed = now.connection;
       const facts = { connection: now.connection, ...now.position };
-      if (now.connection === 'lost') log.warn({ ...facts, err: now.failure }, 'the feed of inventory is lost; prices and products are as they were');
-      else log.info(facts, now.connection === 'following' ? 'the feed of inventory is heard' : 'products and shops are read anew');
+      if (now.connection === 'lost')
+        log.warn({ ...facts, err: now.failure }, 'the feed of inventory is lost; prices and products are as they were');
+      else
+        log.info(facts, now.connection === 'following' ? 'the feed of inventory is heard' : 'products and shops are read anew');
     },
   };
 }

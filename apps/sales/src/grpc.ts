@@ -11,7 +11,10 @@ export function implementation(deps: { store: Pick<Store, 'loadSale'> }): Servic
   return {
     async getSale({ saleId }) {
       if (!uuid.test(saleId)) {
-        throw new KassaError('validation-failed', { detail: 'sale_id must be a UUID.', errors: [{ pointer: '/sale_id', detail: 'must be a UUID' }] });
+        throw new KassaError('validation-failed', {
+          detail: 'sale_id must be a UUID.',
+          errors: [{ pointer: '/sale_id', detail: 'must be a UUID' }],
+        });
       }
       const sale = await findSale(deps, saleId);
       return {

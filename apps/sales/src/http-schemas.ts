@@ -12,7 +12,13 @@ const instant = (description: string) => z.iso.datetime().meta({ description, ex
 const text = (description: string, example: string) => z.string().meta({ description, example });
 
 /** Text without control characters and halves of surrogate pairs, which PostgreSQL cannot store and nobody can read. */
-const plain = (max: number) => z.string().trim().min(1, 'is empty').max(max).regex(/^\P{C}*$/u, 'must not have control characters');
+const plain = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1, 'is empty')
+    .max(max)
+    .regex(/^\P{C}*$/u, 'must not have control characters');
 
 /** What may be a gateway's token, and cannot be a card number. */
 const cardToken = z
@@ -21,7 +27,12 @@ const cardToken = z
   .meta({ description: "the gateway's token of the card; for method online", example: 'tok_approve' });
 
 const serials = z
-  .array(z.string().trim().regex(/^[\x21-\x7e]{1,40}$/, 'must be 1 to 40 visible ASCII characters'))
+  .array(
+    z
+      .string()
+      .trim()
+      .regex(/^[\x21-\x7e]{1,40}$/, 'must be 1 to 40 visible ASCII characters'),
+  )
   .max(999)
   .meta({ description: 'one serial number for each unit, where the product is sold by them', example: ['490154203237518'] });
 
@@ -37,7 +48,8 @@ const line = {
   quantity: quantity.default(1),
   serials: serials.default([]),
 };
-const isOneItem = ({ gtin, sku }: { gtin?: string | undefined; sku?: string | undefined }) => (gtin === undefined) !== (sku === undefined);
+const isOneItem = ({ gtin, sku }: { gtin?: string | undefined; sku?: string | undefined }) =>
+  (gtin === undefined) !== (sku === undefined);
 const oneItem = { error: 'must have gtin or sku, and not both' };
 
 export const LineBody = z.strictObject(line).refine(isOneItem, oneItem).meta({ id: 'LineBody' });
@@ -51,7 +63,11 @@ const expectedTotalMinor = z
 export const OpenSaleBody = z
   .strictObject({
     id: uuid("the till's own id of the sale, a UUIDv7; absent, the service makes one").optional(),
-    lines: z.array(LineBody).max(linesMax).default([]).meta({ description: `0 to ${linesMax} lines` }),
+    lines: z
+      .array(LineBody)
+      .max(linesMax)
+      .default([])
+      .meta({ description: `0 to ${linesMax} lines` }),
     expectedTotalMinor,
   })
   .meta({ id: 'OpenSaleBody', example: { lines: [{ gtin: '9520001000027', quantity: 1, serials: ['490154203237518'] }] } });
@@ -65,12 +81,19 @@ const amountMax = 1_000_000_000_000;
 
 export const TenderBody = z
   .strictObject({
-    method: z.enum(tenderMethods).meta({ description: 'cash; terminal: a card at the register; online: a card by the gateway’s token', example: 'terminal' }),
-    amountMinor: z.int().min(0).max(amountMax).meta({ description: 'what is handed over; more than is due for cash only', example: 129900 }),
-    capture: z
-      .enum(['purchase', 'authorise'])
-      .optional()
-      .meta({ description: 'authorise holds the money first and captures when the goods are sure; default: purchase, and authorise for online' }),
+    method: z.enum(tenderMethods).meta({
+      description: 'cash; terminal: a card at the register; online: a card by the gateway’s token',
+      example: 'terminal',
+    }),
+    amountMinor: z
+      .int()
+      .min(0)
+      .max(amountMax)
+      .meta({ description: 'what is handed over; more than is due for cash only', example: 129900 }),
+    capture: z.enum(['purchase', 'authorise']).optional().meta({
+      description:
+        'authorise holds the money first and captures when the goods are sure; default: purchase, and authorise for online',
+    }),
     cardToken: cardToken.optional(),
   })
   .refine((tender) => tender.method === 'cash' || tender.amountMinor > 0, { error: 'must be more than 0', path: ['amountMinor'] })
@@ -93,7 +116,9 @@ export const ResumeBody = z
 
 export const ResolveBody = z
   .strictObject({
-    action: z.enum(['abort', 'finish']).meta({ description: 'abort: take everything back; finish: what is left was done by hand', example: 'abort' }),
+    action: z
+      .enum(['abort', 'finish'])
+      .meta({ description: 'abort: take everything back; finish: what is left was done by hand', example: 'abort' }),
     reason: plain(500).meta({ description: 'kept with the act', example: 'The customer left; the terminal was replaced.' }),
   })
   .meta({ id: 'ResolveBody' });
@@ -116,12 +141,20 @@ export const ReceiptQuery = z.strictObject({
 });
 export const CheckoutsQuery = z.strictObject({
   ...pageQuery,
-  state: z.enum(['open', 'stuck']).default('open').meta({ description: 'stuck: open longer than an operator should let it be', example: 'stuck' }),
+  state: z
+    .enum(['open', 'stuck'])
+    .default('open')
+    .meta({ description: 'stuck: open longer than an operator should let it be', example: 'stuck' }),
 });
 export const PageQuery = z.strictObject(pageQuery);
 
 const VatRow = z
-  .object({ bp: z.int().meta({ description: 'the rate in basis points', example: 2500 }), grossMinor: minor('VAT included'), vatMinor: minor('the sum of the lines’ VAT', 199980), netMinor: minor('without VAT', 799920) })
+  .object({
+    bp: z.int().meta({ description: 'the rate in basis points', example: 2500 }),
+    grossMinor: minor('VAT included'),
+    vatMinor: minor('the sum of the lines’ VAT', 199980),
+    netMinor: minor('without VAT', 799920),
+  })
   .meta({ id: 'VatRow' });
 
 const Line = z
@@ -160,10 +193,24 @@ const Tender = z
 
 const NextAction = z
   .object({
-    action: z.enum(['add-lines', 'take-tender', 'take-another-tender', 'change-basket', 'complete', 'resume', 'wait', 'hand-over', 'none']),
+    action: z.enum([
+      'add-lines',
+      'take-tender',
+      'take-another-tender',
+      'change-basket',
+      'complete',
+      'resume',
+      'wait',
+      'hand-over',
+      'none',
+    ]),
     text: text('a sentence to show', 'Scan on, or complete the sale with its tenders.'),
     poll: z
-      .object({ url: text('where to ask', '/v1/sales/0195a1c2-7c1e-7d55-9d0a-2f0c6a3b1e11'), everyMs: z.int().meta({ example: 1000 }), forMs: z.int().meta({ example: 300000 }) })
+      .object({
+        url: text('where to ask', '/v1/sales/0195a1c2-7c1e-7d55-9d0a-2f0c6a3b1e11'),
+        everyMs: z.int().meta({ example: 1000 }),
+        forMs: z.int().meta({ example: 300000 }),
+      })
       .optional()
       .meta({ description: 'with the action wait' }),
   })
@@ -175,7 +222,10 @@ const Refusal = z
     detail: text('a sentence to show', 'The card was declined: insufficient-funds.'),
     tenderId: uuid('the tender at fault').optional(),
     declineCode: z.string().optional().meta({ example: 'insufficient-funds' }),
-    lines: z.array(z.object({ sku: z.string(), requested: z.int(), available: z.int() })).optional().meta({ description: 'what is short' }),
+    lines: z
+      .array(z.object({ sku: z.string(), requested: z.int(), available: z.int() }))
+      .optional()
+      .meta({ description: 'what is short' }),
   })
   .meta({ id: 'Refusal', description: 'why the last checkout was undone' });
 
@@ -303,7 +353,9 @@ export const Checkouts = pageOf(
       shopId: z.string(),
       registerId: z.string(),
       attempt: z.int(),
-      phase: z.enum(['COMMITTING', 'COMPENSATING', 'CONSUMING', 'ENDED']).meta({ description: 'CONSUMING: completed, and the stock is still to be booked' }),
+      phase: z
+        .enum(['COMMITTING', 'COMPENSATING', 'CONSUMING', 'ENDED'])
+        .meta({ description: 'CONSUMING: completed, and the stock is still to be booked' }),
       refusal: Refusal.nullable(),
       tries: z.int().meta({ description: 'how often it was put off' }),
       problem: z.string().nullable().meta({ description: 'why the last time, as an error code', example: 'payment-unknown' }),
@@ -369,4 +421,3 @@ export const AuditedSales = pageOf(
 export const byInstant = z.tuple([z.iso.datetime(), z.uuid()]);
 export const byId = z.uuid();
 export const byRow = z.int().min(0);
-

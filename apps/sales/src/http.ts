@@ -37,7 +37,13 @@ const atTheRegister: ErrorCode[] = ['register-required', 'register-unknown', 'se
 const changing: ErrorCode[] = ['not-found', 'wrong-state', 'write-conflict', ...atTheRegister];
 const pricing: ErrorCode[] = ['gtin-check-digit', 'unknown-item', 'product-inactive', 'price-missing', 'serial-required'];
 const paying: ErrorCode[] = ['sale-empty', 'tender-not-allowed', 'overpaid'];
-const undone: ErrorCode[] = ['payment-declined', 'payment-failed', 'payment-canceled', 'insufficient-stock', 'reservation-expired'];
+const undone: ErrorCode[] = [
+  'payment-declined',
+  'payment-failed',
+  'payment-canceled',
+  'insufficient-stock',
+  'reservation-expired',
+];
 
 /** What tills, operators and the retailer's own system may ask of sales. */
 export function routes(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
@@ -76,7 +82,11 @@ function sales(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
       const { limit, cursor, state, register: registerId, receiptNumber } = query;
       const cut = { after: decodeCursor(cursor, schemas.byInstant), limit };
       const found = await listSales(deps, { caller, cut, state, registerId, receiptNumber });
-      return page('/v1/sales', query, toPage(found, limit, ({ openedAt, id }) => [openedAt, id]));
+      return page(
+        '/v1/sales',
+        query,
+        toPage(found, limit, ({ openedAt, id }) => [openedAt, id]),
+      );
     },
   });
   server.route({
@@ -113,7 +123,8 @@ function sales(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
     body: schemas.ChangeLineBody,
     responses: { 200: schemas.Sale },
     errors: ['serial-required', 'precondition-required', 'precondition-failed', ...changing],
-    handler: ({ params, body, caller, key, ifMatch }) => changeLine(deps, { saleId: params.id, lineId: params.lineId, ...body, caller, key, ifMatch }),
+    handler: ({ params, body, caller, key, ifMatch }) =>
+      changeLine(deps, { saleId: params.id, lineId: params.lineId, ...body, caller, key, ifMatch }),
   });
   server.route({
     method: 'DELETE',
@@ -125,7 +136,8 @@ function sales(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
     params: schemas.LinePath,
     responses: { 200: schemas.Sale },
     errors: ['precondition-required', 'precondition-failed', ...changing],
-    handler: ({ params, caller, key, ifMatch }) => removeLine(deps, { saleId: params.id, lineId: params.lineId, caller, key, ifMatch }),
+    handler: ({ params, caller, key, ifMatch }) =>
+      removeLine(deps, { saleId: params.id, lineId: params.lineId, caller, key, ifMatch }),
   });
   for (const [verb, summary, operation] of [
     ['park', 'Put an open sale aside', parkSale],
@@ -166,7 +178,8 @@ function sales(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
     params: schemas.TenderPath,
     responses: { 200: schemas.Sale },
     errors: ['precondition-required', 'precondition-failed', ...changing],
-    handler: ({ params, caller, key, ifMatch }) => removeTender(deps, { saleId: params.id, tenderId: params.tenderId, caller, key, ifMatch }),
+    handler: ({ params, caller, key, ifMatch }) =>
+      removeTender(deps, { saleId: params.id, tenderId: params.tenderId, caller, key, ifMatch }),
   });
   server.route({
     method: 'POST',
@@ -210,7 +223,11 @@ function checkouts(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void 
     handler: async ({ query }) => {
       const cut = { after: decodeCursor(query.cursor, schemas.byInstant), limit: query.limit };
       const found = await listCheckouts(deps, { state: query.state, cut });
-      return page('/v1/checkouts', query, toPage(found, query.limit, ({ startedAt, saleId }) => [startedAt, saleId]));
+      return page(
+        '/v1/checkouts',
+        query,
+        toPage(found, query.limit, ({ startedAt, saleId }) => [startedAt, saleId]),
+      );
     },
   });
   server.route({
@@ -259,7 +276,8 @@ function imports(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
       errors: ['media-type-unsupported'],
       handler: ({ body, headers, key }) => {
         const source = body as unknown as AsyncIterable<Uint8Array> | undefined;
-        if (!source) throw new KassaError('validation-failed', { detail: 'Send the file as the body, with content-type text/csv.' });
+        if (!source)
+          throw new KassaError('validation-failed', { detail: 'Send the file as the body, with content-type text/csv.' });
         return importFile(deps, { kind, file: { source, charset: charsetOf(headers['content-type']) }, key });
       },
     });
@@ -277,7 +295,11 @@ function imports(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
     handler: async ({ params, query }) => {
       const cut = { after: decodeCursor(query.cursor, schemas.byRow), limit: query.limit };
       const found = await listRefusedRows(deps, { importId: params.id, cut });
-      return page(`/v1/imports/${params.id}/refusals`, query, toPage(found, query.limit, ({ row }) => row));
+      return page(
+        `/v1/imports/${params.id}/refusals`,
+        query,
+        toPage(found, query.limit, ({ row }) => row),
+      );
     },
   });
 }
@@ -294,7 +316,11 @@ function audit(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
     errors: ['cursor-invalid'],
     handler: async ({ query }) => {
       const found = await auditSales(deps, { after: decodeCursor(query.cursor, schemas.byId), limit: query.limit });
-      return page('/v1/audit/sales', query, toPage(found, query.limit, ({ saleId }) => saleId));
+      return page(
+        '/v1/audit/sales',
+        query,
+        toPage(found, query.limit, ({ saleId }) => saleId),
+      );
     },
   });
   server.route({
@@ -308,7 +334,11 @@ function audit(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
     errors: ['cursor-invalid'],
     handler: async ({ query }) => {
       const found = await listActs(deps, { after: decodeCursor(query.cursor, schemas.byId), limit: query.limit });
-      return page('/v1/audit/acts', query, toPage(found, query.limit, ({ id }) => id));
+      return page(
+        '/v1/audit/acts',
+        query,
+        toPage(found, query.limit, ({ id }) => id),
+      );
     },
   });
 }
@@ -330,6 +360,7 @@ function charsetOf(contentType: string | string[] | undefined): string | undefin
 function page(path: string, query: Record<string, unknown>, body: { items: unknown[]; next?: string }): Answer {
   if (body.next === undefined) return { status: 200, body };
   const next = new URLSearchParams();
-  for (const [name, value] of Object.entries({ ...query, cursor: body.next })) if (value !== undefined) next.set(name, String(value));
+  for (const [name, value] of Object.entries({ ...query, cursor: body.next }))
+    if (value !== undefined) next.set(name, String(value));
   return { status: 200, body, headers: { link: `<${path}?${next}>; rel="next"` } };
 }

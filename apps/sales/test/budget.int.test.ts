@@ -29,7 +29,8 @@ async function perSale(sell: () => Promise<string>): Promise<{ reads: number; wr
      WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
        AND query !~* '^\\s*(begin|commit|rollback)' AND query !~ 'pg_stat_statements|feed_position|due AS|SELECT phase FROM'`,
   );
-  const count = (isWrite: boolean) => rows.filter((row) => row.isWrite === isWrite).reduce((sum, row) => sum + Number(row.calls), 0) / sales;
+  const count = (isWrite: boolean) =>
+    rows.filter((row) => row.isWrite === isWrite).reduce((sum, row) => sum + Number(row.calls), 0) / sales;
   const calls = room.inventory.calls.length + room.payments.calls.length - callsBefore;
   return { reads: count(false), writes: count(true), calls: calls / sales };
 }

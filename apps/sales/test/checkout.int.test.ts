@@ -22,7 +22,8 @@ beforeEach(() => {
   room.payments.calls.length = 0;
 });
 
-const open = async (by = till, lines: unknown[] = cable.lines): Promise<string> => (await by.post('/v1/sales', { lines })).body.id;
+const open = async (by = till, lines: unknown[] = cable.lines): Promise<string> =>
+  (await by.post('/v1/sales', { lines })).body.id;
 const complete = (id: string, tenders: unknown[] = byCard(14924).tenders, by = till, key?: string): Promise<Reply> =>
   by.post(`/v1/sales/${id}/complete`, { tenders }, key === undefined ? {} : { key });
 const atRest = (id: string, state: string): Promise<Reply> =>
@@ -35,7 +36,10 @@ const atRest = (id: string, state: string): Promise<Reply> =>
   });
 /** What is still held for a sale: money, and reservations that are neither consumed nor released. */
 const held = async (id: string) => {
-  const { rows } = await room.db.query<{ reservation: string }>(`SELECT plan->>'reservationId' AS reservation FROM checkouts WHERE sale_id = $1`, [id]);
+  const { rows } = await room.db.query<{ reservation: string }>(
+    `SELECT plan->>'reservationId' AS reservation FROM checkouts WHERE sale_id = $1`,
+    [id],
+  );
   const open = rows.filter(({ reservation }) => [1, 2].includes(room.inventory.reservations.get(reservation)?.state ?? 0));
   return { money: room.payments.netMinor(id), reservations: open.length };
 };
@@ -50,14 +54,27 @@ describe('a refusal leaves nothing behind, and the customer may pay otherwise', 
     const declined = await complete(id);
     expect(declined).toMatchObject({
       status: 409,
-      body: { code: 'payment-declined', declineCode: 'insufficient-funds', state: 'OPEN', retryable: false, nextAction: { action: 'take-another-tender' } },
+      body: {
+        code: 'payment-declined',
+        declineCode: 'insufficient-funds',
+        state: 'OPEN',
+        retryable: false,
+        nextAction: { action: 'take-another-tender' },
+      },
     });
     expect(declined.headers.get('content-type')).toContain('application/problem+json');
     const read = await atRest(id, 'OPEN');
-    expect(read.body).toMatchObject({ refusal: { cause: 'payment-declined' }, tenders: [{ status: 'DECLINED', declineCode: 'insufficient-funds' }], nextAction: { action: 'take-another-tender' } });
+    expect(read.body).toMatchObject({
+      refusal: { cause: 'payment-declined' },
+      tenders: [{ status: 'DECLINED', declineCode: 'insufficient-funds' }],
+      nextAction: { action: 'take-another-tender' },
+    });
     expect(await held(id)).toEqual({ money: 0, reservations: 0 });
     const again = await complete(id);
-    expect(again).toMatchObject({ status: 200, body: { attempt: 2, refusal: null, tenders: [{ status: 'DECLINED' }, { status: 'SETTLED', attempt: 2 }] } });
+    expect(again).toMatchObject({
+      status: 200,
+      body: { attempt: 2, refusal: null, tenders: [{ status: 'DECLINED' }, { status: 'SETTLED', attempt: 2 }] },
+    });
     expect(room.payments.netMinor(id)).toBe(14924);
   });
 
@@ -65,7 +82,14 @@ describe('a refusal leaves nothing behind, and the customer may pay otherwise', 
     room.inventory.stock.set('dk-001 E5', 1);
     const id = await open(till, [{ sku: 'E5', quantity: 2 }]);
     const refused = await complete(id, [{ method: 'terminal', amountMinor: 7990 }]);
-    expect(refused).toMatchObject({ status: 409, body: { code: 'insufficient-stock', lines: [{ sku: 'E5', requested: 2, available: 1 }], nextAction: { action: 'change-basket' } } });
+    expect(refused).toMatchObject({
+      status: 409,
+      body: {
+        code: 'insufficient-stock',
+        lines: [{ sku: 'E5', requested: 2, available: 1 }],
+        nextAction: { action: 'change-basket' },
+      },
+    });
     expect(names(room.payments.calls)).toEqual([]);
     const { body } = await till.get(`/v1/sales/${id}`);
     const changed = await till.patch(`/v1/sales/${id}/lines/${body.lines[0].lineId}`, { quantity: 1 }, { ifMatch: body.version });
@@ -84,13 +108,18 @@ describe('a refusal leaves nothing behind, and the customer may pay otherwise', 
     expect(refused.body.code).toBe('payment-declined');
     expect(names(room.payments.calls)).toEqual(['purchase', 'purchase', 'getIntent', 'getIntent', 'refund']);
     expect(await held(id)).toEqual({ money: 0, reservations: 0 });
-    expect((await atRest(id, 'OPEN')).body.tenders.map(({ status }: { status: string }) => status)).toEqual(['RETURNED', 'DECLINED']);
+    expect((await atRest(id, 'OPEN')).body.tenders.map(({ status }: { status: string }) => status)).toEqual([
+      'RETURNED',
+      'DECLINED',
+    ]);
   });
 
   test('a capture refused: the authorisation is let go', async () => {
     const id = await open();
     room.payments.fail('capture', { declined: 'expired-card' });
-    expect((await complete(id, [{ method: 'online', amountMinor: 14924, cardToken: 'tok_x' }])).body.code).toBe('payment-declined');
+    expect((await complete(id, [{ method: 'online', amountMinor: 14924, cardToken: 'tok_x' }])).body.code).toBe(
+      'payment-declined',
+    );
     expect(names(room.payments.calls)).toEqual(['authorise', 'capture', 'getIntent', 'cancel']);
     expect(await held(id)).toEqual({ money: 0, reservations: 0 });
   });
@@ -162,7 +191,10 @@ describe('an unknown outcome is never guessed', () => {
     const id = await open();
     room.payments.fail('purchase', 'unknown', ...Array.from({ length: 7 }, () => 'unknown' as const));
     const waiting = await complete(id);
-    expect(waiting).toMatchObject({ status: 202, body: { state: 'COMMITTING', nextAction: { action: 'wait', poll: { url: `/v1/sales/${id}`, everyMs: 1000 } } } });
+    expect(waiting).toMatchObject({
+      status: 202,
+      body: { state: 'COMMITTING', nextAction: { action: 'wait', poll: { url: `/v1/sales/${id}`, everyMs: 1000 } } },
+    });
     expect([waiting.headers.get('location'), waiting.headers.get('retry-after')]).toEqual([`/v1/sales/${id}`, '1']);
     expect((await till.get(`/v1/sales/${id}`)).body.nextAction.action).toBe('wait');
     await atRest(id, 'COMPLETED');
@@ -219,14 +251,18 @@ describe('many at once', () => {
     const shop = await room.as({ role: 'web-shop', register: 'dk-001-web', sub: 'web' });
     const ids = await Promise.all(Array.from({ length: 20 }, () => open(shop)));
     ids.forEach((_, n) => room.payments.fail('authorise', n % 4 === 3 ? { declined: 'do-not-honour' } : { afterMs: n }));
-    const replies = await Promise.all(ids.map((id) => complete(id, [{ method: 'online', amountMinor: 14924, cardToken: 'tok_x' }], shop)));
+    const replies = await Promise.all(
+      ids.map((id) => complete(id, [{ method: 'online', amountMinor: 14924, cardToken: 'tok_x' }], shop)),
+    );
     const numbers = replies.filter(({ status }) => status === 200).map(({ body }) => body.receiptNumber as number);
     expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 15 }, (_, n) => n + 1));
     for (const { body } of replies.filter(({ status }) => status === 200)) {
       expect(body.receipt.number).toBe(body.receiptNumber);
       expect(body.receiptText).toContain(`Bon nr. ${body.receiptNumber}\n`);
     }
-    const { rows } = await room.db.query(`SELECT (receipt->>'number')::int = receipt_number AS "isSame", receipt->>'saleId' = id::text AS "isOwn" FROM sales WHERE register_id = 'dk-001-web' AND state = 'COMPLETED'`);
+    const { rows } = await room.db.query(
+      `SELECT (receipt->>'number')::int = receipt_number AS "isSame", receipt->>'saleId' = id::text AS "isOwn" FROM sales WHERE register_id = 'dk-001-web' AND state = 'COMPLETED'`,
+    );
     expect(rows).toEqual(Array.from({ length: 15 }, () => ({ isSame: true, isOwn: true })));
   });
 
@@ -234,7 +270,10 @@ describe('many at once', () => {
     room.inventory.stock.set('dk-001 E5', 1);
     const ids = await Promise.all(Array.from({ length: 10 }, () => open(till, [{ sku: 'E5' }])));
     const replies = await Promise.all(ids.map((id) => complete(id, [{ method: 'terminal', amountMinor: 3995 }])));
-    expect(replies.map(({ status, body }) => (status === 200 ? 'sold' : body.code)).sort()).toEqual([...Array.from({ length: 9 }, () => 'insufficient-stock'), 'sold']);
+    expect(replies.map(({ status, body }) => (status === 200 ? 'sold' : body.code)).sort()).toEqual([
+      ...Array.from({ length: 9 }, () => 'insufficient-stock'),
+      'sold',
+    ]);
     room.inventory.stock.delete('dk-001 E5');
   });
 });
@@ -248,7 +287,10 @@ describe('another process goes on', () => {
     const lost = first.post(`/v1/sales/${id}/complete`, byCard(14924), { key: 'key-of-a-dead-process' }).catch(() => undefined);
     await eventually(() => expect(room.payments.calls).toHaveLength(1));
     // A process that died renews nothing and hears nothing: its lease is in the past.
-    await room.db.query(`UPDATE checkouts SET lease_owner = gen_random_uuid(), lease_until = now() - interval '1 second' WHERE sale_id = $1`, [id]);
+    await room.db.query(
+      `UPDATE checkouts SET lease_owner = gen_random_uuid(), lease_until = now() - interval '1 second' WHERE sale_id = $1`,
+      [id],
+    );
     await atRest(id, 'COMPLETED');
     expect(new Set(room.payments.calls).size).toBe(1);
     const replayed = await complete(id, undefined, till, 'key-of-a-dead-process');
@@ -310,12 +352,17 @@ describe('operators', () => {
     expect((await complete(id, tenders, till, 'key-of-an-aborted-sale')).status).toBe(202);
     const refused = await operator.post(`/v1/checkouts/${id}/resolve`, { action: 'finish', reason: 'It should be fine.' });
     expect(refused).toMatchObject({ status: 409, body: { code: 'wrong-state', phase: 'COMMITTING' } });
-    expect((await operator.post(`/v1/checkouts/${id}/resolve`, { action: 'abort', reason: 'The customer left.' })).status).toBe(202);
+    expect((await operator.post(`/v1/checkouts/${id}/resolve`, { action: 'abort', reason: 'The customer left.' })).status).toBe(
+      202,
+    );
     room.payments.forget('capture');
     for (const intent of room.payments.intents.values()) if (intent.reference === `sale:${id}`) intent.status = 'authorised';
     await atRest(id, 'ABORTED');
     expect(await held(id)).toEqual({ money: 0, reservations: 0 });
-    expect(await complete(id, tenders, till, 'key-of-an-aborted-sale')).toMatchObject({ status: 409, body: { code: 'wrong-state', state: 'ABORTED' } });
+    expect(await complete(id, tenders, till, 'key-of-an-aborted-sale')).toMatchObject({
+      status: 409,
+      body: { code: 'wrong-state', state: 'ABORTED' },
+    });
     expect((await complete(id)).body.code).toBe('wrong-state');
   });
 
@@ -324,7 +371,10 @@ describe('operators', () => {
     room.payments.fail('purchase', { declined: 'do-not-honour' });
     room.inventory.fail('release', ...Array.from({ length: 60 }, () => 'away' as const));
     expect((await complete(id)).status).toBe(202);
-    const done = await operator.post(`/v1/checkouts/${id}/resolve`, { action: 'finish', reason: 'Released in inventory by hand.' });
+    const done = await operator.post(`/v1/checkouts/${id}/resolve`, {
+      action: 'finish',
+      reason: 'Released in inventory by hand.',
+    });
     expect(done).toMatchObject({ status: 202, body: { act: 'finish', phaseBefore: 'COMPENSATING' } });
     await atRest(id, 'ABORTED');
     room.inventory.forget('release');
@@ -334,32 +384,47 @@ describe('operators', () => {
     const id = await open();
     room.inventory.fail('consume', ...Array.from({ length: 60 }, () => 'away' as const));
     expect((await complete(id)).status).toBe(200);
-    expect((await operator.post(`/v1/checkouts/${id}/resolve`, { action: 'finish', reason: 'Booked in inventory by hand.' })).status).toBe(202);
+    expect(
+      (await operator.post(`/v1/checkouts/${id}/resolve`, { action: 'finish', reason: 'Booked in inventory by hand.' })).status,
+    ).toBe(202);
     await atRest(id, 'COMPLETED');
     room.inventory.forget('consume');
   });
 
   test('every act is kept with its reason and what was there before, and nobody changes it', async () => {
     const { body } = await operator.get('/v1/audit/acts');
-    expect(body.items.map(({ act, subject, facts }: { act: string; subject: string; facts: { phase: string } }) => [act, subject, facts.phase])).toEqual([
+    expect(
+      body.items.map(({ act, subject, facts }: { act: string; subject: string; facts: { phase: string } }) => [
+        act,
+        subject,
+        facts.phase,
+      ]),
+    ).toEqual([
       ['resume', 'operator-7', 'COMMITTING'],
       ['abort', 'operator-7', 'COMMITTING'],
       ['finish', 'operator-7', 'COMPENSATING'],
       ['finish', 'operator-7', 'CONSUMING'],
     ]);
-    for (const sql of [`UPDATE operator_acts SET reason = ''`, 'DELETE FROM operator_acts', 'TRUNCATE operator_acts']) await expect(room.db.query(sql)).rejects.toThrow(/never/);
+    for (const sql of [`UPDATE operator_acts SET reason = ''`, 'DELETE FROM operator_acts', 'TRUNCATE operator_acts'])
+      await expect(room.db.query(sql)).rejects.toThrow(/never/);
   });
 
   test('a sale without an open checkout has nothing to decide', async () => {
     const id = await open();
-    expect(await operator.post(`/v1/checkouts/${id}/resume`, { reason: 'Try it.' })).toMatchObject({ status: 404, body: { code: 'not-found' } });
-    expect((await operator.post('/v1/checkouts/0195a1c2-7c1e-7d55-9d0a-2f0c6a3b1e11/resolve', { action: 'abort', reason: 'Try it.' })).status).toBe(404);
+    expect(await operator.post(`/v1/checkouts/${id}/resume`, { reason: 'Try it.' })).toMatchObject({
+      status: 404,
+      body: { code: 'not-found' },
+    });
+    expect(
+      (await operator.post('/v1/checkouts/0195a1c2-7c1e-7d55-9d0a-2f0c6a3b1e11/resolve', { action: 'abort', reason: 'Try it.' }))
+        .status,
+    ).toBe(404);
   });
 });
 
 test('I22, I28, I29: what sales says of every sale is what payments and inventory hold', async () => {
   const sales: Reply['body'][] = [];
-  for (let path: string | undefined = '/v1/audit/sales?limit=7'; path; ) {
+  for (let path: string | undefined = '/v1/audit/sales?limit=7'; path;) {
     const reply: Reply = await operator.get(path);
     sales.push(...reply.body.items);
     path = /<(.*)>/.exec(reply.headers.get('link') ?? '')?.[1];
@@ -372,7 +437,8 @@ test('I22, I28, I29: what sales says of every sale is what payments and inventor
     const paid = settled.reduce((sum: number, { amountMinor }: { amountMinor: number }) => sum + amountMinor, 0);
     expect({ saleId, paid }).toEqual({ saleId, paid: state === 'COMPLETED' ? totalMinor + roundingMinor : 0 });
     expect({ saleId, money: room.payments.netMinor(saleId) }).toEqual({ saleId, money: paid });
-    for (const { transactionIds } of settled) for (const id of transactionIds) expect(room.payments.transactions.get(id)?.status).toBe(2);
+    for (const { transactionIds } of settled)
+      for (const id of transactionIds) expect(room.payments.transactions.get(id)?.status).toBe(2);
     const reservation = reservationId && room.inventory.reservations.get(reservationId)?.state;
     if (state === 'COMPLETED') expect([3, 2]).toContain(reservation);
   }
@@ -380,9 +446,21 @@ test('I22, I28, I29: what sales says of every sale is what payments and inventor
 
 test('over gRPC a neighbour asks for any sale', async () => {
   const id = await open();
-  const { client: neighbour, close } = createClient(salesDefinition, { address: room.grpc, token: () => room.issuer.serviceToken('payments'), deadlineMs: 2_000 });
-  expect(await neighbour.getSale({ saleId: id })).toMatchObject({ saleId: id, state: 'OPEN', totalMinor: 14924n, currency: 'DKK', receiptNumber: 0n });
-  await expect(neighbour.getSale({ saleId: '0195a1c2-7c1e-7d55-9d0a-2f0c6a3b1e11' })).rejects.toMatchObject({ code: 'not-found' });
+  const { client: neighbour, close } = createClient(salesDefinition, {
+    address: room.grpc,
+    token: () => room.issuer.serviceToken('payments'),
+    deadlineMs: 2_000,
+  });
+  expect(await neighbour.getSale({ saleId: id })).toMatchObject({
+    saleId: id,
+    state: 'OPEN',
+    totalMinor: 14924n,
+    currency: 'DKK',
+    receiptNumber: 0n,
+  });
+  await expect(neighbour.getSale({ saleId: '0195a1c2-7c1e-7d55-9d0a-2f0c6a3b1e11' })).rejects.toMatchObject({
+    code: 'not-found',
+  });
   await expect(neighbour.getSale({ saleId: 'x' })).rejects.toMatchObject({ code: 'validation-failed' });
   close();
 });

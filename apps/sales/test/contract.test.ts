@@ -31,10 +31,18 @@ test('openapi.json is the contract the routes make', async () => {
 const shownByLibs = ['unavailable', 'internal-error', 'idempotency-key-invalid', 'write-conflict'];
 
 test('each error code a route names is shown by a test', () => {
-  const document = JSON.parse(readFileSync(committed, 'utf8')) as { paths: Record<string, Record<string, { 'x-kassa-errors'?: string[] }>> };
-  const named = Object.values(document.paths).flatMap((path) => Object.values(path).flatMap((operation) => operation['x-kassa-errors'] ?? []));
-  const tests = globSync('*.int.test.ts', { cwd: import.meta.dirname }).map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'));
-  const unshown = [...new Set(named)].filter((code) => !shownByLibs.includes(code) && !tests.some((text) => text.includes(`'${code}'`)));
+  const document = JSON.parse(readFileSync(committed, 'utf8')) as {
+    paths: Record<string, Record<string, { 'x-kassa-errors'?: string[] }>>;
+  };
+  const named = Object.values(document.paths).flatMap((path) =>
+    Object.values(path).flatMap((operation) => operation['x-kassa-errors'] ?? []),
+  );
+  const tests = globSync('*.int.test.ts', { cwd: import.meta.dirname }).map((file) =>
+    readFileSync(new URL(file, import.meta.url), 'utf8'),
+  );
+  const unshown = [...new Set(named)].filter(
+    (code) => !shownByLibs.includes(code) && !tests.some((text) => text.includes(`'${code}'`)),
+  );
   expect(unshown).toEqual([]);
 });
 

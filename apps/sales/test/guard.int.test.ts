@@ -16,7 +16,17 @@ beforeAll(async () => {
 afterAll(() => room.close());
 
 const everything = async () => {
-  const tables = ['sales', 'sale_lines', 'sale_tenders', 'checkouts', 'registers', 'prices', 'imports', 'operator_acts', 'idempotency_keys'];
+  const tables = [
+    'sales',
+    'sale_lines',
+    'sale_tenders',
+    'checkouts',
+    'registers',
+    'prices',
+    'imports',
+    'operator_acts',
+    'idempotency_keys',
+  ];
   const counts = tables.map((table) => `(SELECT json_agg(t ORDER BY t::text)::text FROM ${table} t) AS ${table}`);
   return (await room.db.query(`SELECT ${counts.join(', ')}`)).rows[0];
 };
@@ -37,49 +47,306 @@ interface Bad {
 
 const bad: Bad[] = [
   { what: 'broken JSON', path: '/v1/sales', send: { body: '{"lines":', headers: json }, status: 400, code: 'malformed-request' },
-  { what: 'a poisoned prototype', path: '/v1/sales', send: { body: '{"__proto__":{"a":1}}', headers: json }, status: 400, code: 'malformed-request' },
+  {
+    what: 'a poisoned prototype',
+    path: '/v1/sales',
+    send: { body: '{"__proto__":{"a":1}}', headers: json },
+    status: 400,
+    code: 'malformed-request',
+  },
   { what: 'a body that is no object', path: '/v1/sales', send: { body: [] }, status: 400, code: 'validation-failed' },
   { what: 'no body at all', path: '/v1/sales', send: {}, status: 400, code: 'validation-failed' },
-  { what: 'an unknown field', path: '/v1/sales', send: { body: { discount: 10 } }, status: 400, code: 'validation-failed', pointer: '/discount' },
-  { what: 'an unknown field in a line', path: '/v1/sales', send: { body: { lines: [{ sku: 'E1', price: 1 }] } }, status: 400, code: 'validation-failed', pointer: '/lines/0/price' },
-  { what: 'a quantity in letters', path: '/v1/sales', send: { body: { lines: [{ sku: 'E1', quantity: '2' }] } }, status: 400, code: 'validation-failed', pointer: '/lines/0/quantity' },
-  { what: 'half a unit', path: '/v1/sales', send: { body: { lines: [{ sku: 'E1', quantity: 0.5 }] } }, status: 400, code: 'validation-failed', pointer: '/lines/0/quantity' },
-  { what: 'no unit', path: '/v1/sales', send: { body: { lines: [{ sku: 'E1', quantity: 0 }] } }, status: 400, code: 'validation-failed', pointer: '/lines/0/quantity' },
-  { what: 'a thousand units', path: '/v1/sales', send: { body: { lines: [{ sku: 'E1', quantity: 1000 }] } }, status: 400, code: 'validation-failed', pointer: '/lines/0/quantity' },
-  { what: 'GTIN and SKU', path: '/v1/sales', send: { body: { lines: [{ sku: 'E1', gtin: '4006381333931' }] } }, status: 400, code: 'validation-failed', pointer: '/lines/0' },
-  { what: 'neither', path: '/v1/sales', send: { body: { lines: [{}] } }, status: 400, code: 'validation-failed', pointer: '/lines/0' },
-  { what: 'a GTIN of nine digits', path: '/v1/sales', send: { body: { lines: [{ gtin: '123456789' }] } }, status: 400, code: 'validation-failed', pointer: '/lines/0/gtin' },
-  { what: '201 lines', path: '/v1/sales', send: { body: { lines: Array.from({ length: 201 }, () => ({ sku: 'E1' })) } }, status: 400, code: 'validation-failed', pointer: '/lines' },
-  { what: 'an id that is no UUID', path: '/v1/sales', send: { body: { id: '42' } }, status: 400, code: 'validation-failed', pointer: '/id' },
-  { what: 'SQL in a SKU', path: '/v1/sales', send: { body: { lines: [{ sku: `'; DROP TABLE sales; --` }] } }, status: 422, code: 'unknown-item' },
-  { what: 'a NUL in a SKU', path: '/v1/sales', send: { body: { lines: [{ sku: 'E1\u0000' }] } }, status: 400, code: 'validation-failed', pointer: '/lines/0/sku' },
-  { what: 'half a character in a SKU', path: '/v1/sales', send: { body: '{"lines":[{"sku":"\\ud800"}]}', headers: json }, status: 400, code: 'validation-failed', pointer: '/lines/0/sku' },
-  { what: 'a NUL in a query', method: 'GET', path: '/v1/sales?register=%00', send: {}, status: 400, code: 'validation-failed', pointer: '/query/register' },
-  { what: 'a serial number with a line break', path: '/v1/sales', send: { body: { lines: [{ sku: 'E2', serials: ['a\nb'] }] } }, status: 400, code: 'validation-failed', pointer: '/lines/0/serials/0' },
+  {
+    what: 'an unknown field',
+    path: '/v1/sales',
+    send: { body: { discount: 10 } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/discount',
+  },
+  {
+    what: 'an unknown field in a line',
+    path: '/v1/sales',
+    send: { body: { lines: [{ sku: 'E1', price: 1 }] } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/lines/0/price',
+  },
+  {
+    what: 'a quantity in letters',
+    path: '/v1/sales',
+    send: { body: { lines: [{ sku: 'E1', quantity: '2' }] } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/lines/0/quantity',
+  },
+  {
+    what: 'half a unit',
+    path: '/v1/sales',
+    send: { body: { lines: [{ sku: 'E1', quantity: 0.5 }] } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/lines/0/quantity',
+  },
+  {
+    what: 'no unit',
+    path: '/v1/sales',
+    send: { body: { lines: [{ sku: 'E1', quantity: 0 }] } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/lines/0/quantity',
+  },
+  {
+    what: 'a thousand units',
+    path: '/v1/sales',
+    send: { body: { lines: [{ sku: 'E1', quantity: 1000 }] } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/lines/0/quantity',
+  },
+  {
+    what: 'GTIN and SKU',
+    path: '/v1/sales',
+    send: { body: { lines: [{ sku: 'E1', gtin: '4006381333931' }] } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/lines/0',
+  },
+  {
+    what: 'neither',
+    path: '/v1/sales',
+    send: { body: { lines: [{}] } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/lines/0',
+  },
+  {
+    what: 'a GTIN of nine digits',
+    path: '/v1/sales',
+    send: { body: { lines: [{ gtin: '123456789' }] } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/lines/0/gtin',
+  },
+  {
+    what: '201 lines',
+    path: '/v1/sales',
+    send: { body: { lines: Array.from({ length: 201 }, () => ({ sku: 'E1' })) } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/lines',
+  },
+  {
+    what: 'an id that is no UUID',
+    path: '/v1/sales',
+    send: { body: { id: '42' } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/id',
+  },
+  {
+    what: 'SQL in a SKU',
+    path: '/v1/sales',
+    send: { body: { lines: [{ sku: `'; DROP TABLE sales; --` }] } },
+    status: 422,
+    code: 'unknown-item',
+  },
+  {
+    what: 'a NUL in a SKU',
+    path: '/v1/sales',
+    send: { body: { lines: [{ sku: 'E1\u0000' }] } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/lines/0/sku',
+  },
+  {
+    what: 'half a character in a SKU',
+    path: '/v1/sales',
+    send: { body: '{"lines":[{"sku":"\\ud800"}]}', headers: json },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/lines/0/sku',
+  },
+  {
+    what: 'a NUL in a query',
+    method: 'GET',
+    path: '/v1/sales?register=%00',
+    send: {},
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/query/register',
+  },
+  {
+    what: 'a serial number with a line break',
+    path: '/v1/sales',
+    send: { body: { lines: [{ sku: 'E2', serials: ['a\nb'] }] } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/lines/0/serials/0',
+  },
   { what: 'ten megabytes', path: '/v1/sales', send: { body: { id: big } }, status: 413, code: 'body-too-large' },
-  { what: 'XML', path: '/v1/sales', send: { body: '<sale/>', headers: { 'content-type': 'application/xml' } }, status: 415, code: 'media-type-unsupported' },
-  { what: 'CSV where JSON is taken', path: '/v1/sales', send: { body: 'a,b', headers: { 'content-type': 'text/csv' } }, status: 415, code: 'media-type-unsupported' },
-  { what: 'JSON where CSV is taken', path: '/v1/imports/prices', send: { body: {} }, status: 415, code: 'media-type-unsupported' },
+  {
+    what: 'XML',
+    path: '/v1/sales',
+    send: { body: '<sale/>', headers: { 'content-type': 'application/xml' } },
+    status: 415,
+    code: 'media-type-unsupported',
+  },
+  {
+    what: 'CSV where JSON is taken',
+    path: '/v1/sales',
+    send: { body: 'a,b', headers: { 'content-type': 'text/csv' } },
+    status: 415,
+    code: 'media-type-unsupported',
+  },
+  {
+    what: 'JSON where CSV is taken',
+    path: '/v1/imports/prices',
+    send: { body: {} },
+    status: 415,
+    code: 'media-type-unsupported',
+  },
   { what: 'no file', path: '/v1/imports/prices', send: {}, status: 400, code: 'validation-failed' },
   { what: 'a key too short', path: '/v1/sales', send: { body: {}, key: 'short' }, status: 400, code: 'idempotency-key-invalid' },
-  { what: 'a sale that is no UUID', path: '/v1/sales/42/park', send: {}, status: 400, code: 'validation-failed', pointer: '/path/id' },
+  {
+    what: 'a sale that is no UUID',
+    path: '/v1/sales/42/park',
+    send: {},
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/path/id',
+  },
   { what: 'a sale nobody knows', path: `/v1/sales/${nobody}/park`, send: {}, status: 404, code: 'not-found' },
-  { what: 'a line nobody knows', method: 'PATCH', path: `/v1/sales/{sale}/lines/${nobody}`, send: { body: { quantity: 2 }, ifMatch: 1 }, status: 404, code: 'not-found' },
-  { what: 'a tender nobody knows', method: 'DELETE', path: `/v1/sales/{sale}/tenders/${nobody}`, send: { ifMatch: 1 }, status: 409, code: 'wrong-state' },
-  { what: 'nothing to change', method: 'PATCH', path: `/v1/sales/{sale}/lines/{line}`, send: { body: {}, ifMatch: 1 }, status: 400, code: 'validation-failed' },
-  { what: 'a version that is no ETag', method: 'PATCH', path: `/v1/sales/{sale}/lines/{line}`, send: { body: { quantity: 2 }, ifMatch: 'W/"1"' }, status: 412, code: 'precondition-failed' },
-  { what: 'no version', method: 'DELETE', path: `/v1/sales/{sale}/lines/{line}`, send: {}, status: 428, code: 'precondition-required' },
-  { what: 'a tender of unknown kind', path: '/v1/sales/{sale}/tenders', send: { body: { method: 'cheque', amountMinor: 1 } }, status: 400, code: 'validation-failed', pointer: '/method' },
-  { what: 'a negative tender', path: '/v1/sales/{sale}/tenders', send: { body: { method: 'cash', amountMinor: -1 } }, status: 400, code: 'validation-failed', pointer: '/amountMinor' },
-  { what: 'a card that pays nothing', path: '/v1/sales/{sale}/tenders', send: { body: { method: 'terminal', amountMinor: 0 } }, status: 400, code: 'validation-failed', pointer: '/amountMinor' },
-  { what: 'an amount with decimals', path: '/v1/sales/{sale}/tenders', send: { body: { method: 'cash', amountMinor: 99.5 } }, status: 400, code: 'validation-failed', pointer: '/amountMinor' },
-  { what: 'an amount beyond all shops', path: '/v1/sales/{sale}/tenders', send: { body: { method: 'cash', amountMinor: 9e15 } }, status: 400, code: 'validation-failed', pointer: '/amountMinor' },
-  { what: 'an online tender without token', path: '/v1/sales/{sale}/tenders', send: { body: { method: 'online', amountMinor: 1 } }, status: 400, code: 'validation-failed', pointer: '/cardToken' },
-  { what: 'a card number for a token', path: '/v1/sales/{sale}/tenders', send: { body: { method: 'online', amountMinor: 1, cardToken: '4571000000000001' } }, status: 400, code: 'validation-failed', pointer: '/cardToken' },
-  { what: 'nine tenders', path: '/v1/sales/{sale}/complete', send: { body: { tenders: Array.from({ length: 9 }, () => ({ method: 'cash', amountMinor: 1 })) } }, status: 400, code: 'validation-failed', pointer: '/tenders' },
-  { what: 'a page of a thousand', method: 'GET', path: '/v1/sales?limit=1000', send: {}, status: 400, code: 'validation-failed', pointer: '/query/limit' },
-  { what: 'a state nobody knows', method: 'GET', path: '/v1/sales?state=LOST', send: {}, status: 400, code: 'validation-failed', pointer: '/query/state' },
-  { what: 'a cursor of another list', method: 'GET', path: '/v1/sales?cursor=WzFd', send: {}, status: 400, code: 'cursor-invalid' },
+  {
+    what: 'a line nobody knows',
+    method: 'PATCH',
+    path: `/v1/sales/{sale}/lines/${nobody}`,
+    send: { body: { quantity: 2 }, ifMatch: 1 },
+    status: 404,
+    code: 'not-found',
+  },
+  {
+    what: 'a tender nobody knows',
+    method: 'DELETE',
+    path: `/v1/sales/{sale}/tenders/${nobody}`,
+    send: { ifMatch: 1 },
+    status: 409,
+    code: 'wrong-state',
+  },
+  {
+    what: 'nothing to change',
+    method: 'PATCH',
+    path: `/v1/sales/{sale}/lines/{line}`,
+    send: { body: {}, ifMatch: 1 },
+    status: 400,
+    code: 'validation-failed',
+  },
+  {
+    what: 'a version that is no ETag',
+    method: 'PATCH',
+    path: `/v1/sales/{sale}/lines/{line}`,
+    send: { body: { quantity: 2 }, ifMatch: 'W/"1"' },
+    status: 412,
+    code: 'precondition-failed',
+  },
+  {
+    what: 'no version',
+    method: 'DELETE',
+    path: `/v1/sales/{sale}/lines/{line}`,
+    send: {},
+    status: 428,
+    code: 'precondition-required',
+  },
+  {
+    what: 'a tender of unknown kind',
+    path: '/v1/sales/{sale}/tenders',
+    send: { body: { method: 'cheque', amountMinor: 1 } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/method',
+  },
+  {
+    what: 'a negative tender',
+    path: '/v1/sales/{sale}/tenders',
+    send: { body: { method: 'cash', amountMinor: -1 } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/amountMinor',
+  },
+  {
+    what: 'a card that pays nothing',
+    path: '/v1/sales/{sale}/tenders',
+    send: { body: { method: 'terminal', amountMinor: 0 } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/amountMinor',
+  },
+  {
+    what: 'an amount with decimals',
+    path: '/v1/sales/{sale}/tenders',
+    send: { body: { method: 'cash', amountMinor: 99.5 } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/amountMinor',
+  },
+  {
+    what: 'an amount beyond all shops',
+    path: '/v1/sales/{sale}/tenders',
+    send: { body: { method: 'cash', amountMinor: 9e15 } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/amountMinor',
+  },
+  {
+    what: 'an online tender without token',
+    path: '/v1/sales/{sale}/tenders',
+    send: { body: { method: 'online', amountMinor: 1 } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/cardToken',
+  },
+  {
+    what: 'a card number for a token',
+    path: '/v1/sales/{sale}/tenders',
+    send: { body: { method: 'online', amountMinor: 1, cardToken: '4571000000000001' } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/cardToken',
+  },
+  {
+    what: 'nine tenders',
+    path: '/v1/sales/{sale}/complete',
+    send: { body: { tenders: Array.from({ length: 9 }, () => ({ method: 'cash', amountMinor: 1 })) } },
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/tenders',
+  },
+  {
+    what: 'a page of a thousand',
+    method: 'GET',
+    path: '/v1/sales?limit=1000',
+    send: {},
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/query/limit',
+  },
+  {
+    what: 'a state nobody knows',
+    method: 'GET',
+    path: '/v1/sales?state=LOST',
+    send: {},
+    status: 400,
+    code: 'validation-failed',
+    pointer: '/query/state',
+  },
+  {
+    what: 'a cursor of another list',
+    method: 'GET',
+    path: '/v1/sales?cursor=WzFd',
+    send: {},
+    status: 400,
+    code: 'cursor-invalid',
+  },
   { what: 'an address nobody knows', method: 'GET', path: '/v1/returns', send: {}, status: 404, code: 'not-found' },
 ];
 
@@ -111,7 +378,13 @@ describe('tokens', () => {
 
   test('none, nonsense, expired, for another audience, of another issuer', async () => {
     const foreign = await openForeignToken();
-    for (const token of ['', 'nonsense', await room.issuer.token({ expired: true }), await room.issuer.token({ audience: 'other' }), foreign]) {
+    for (const token of [
+      '',
+      'nonsense',
+      await room.issuer.token({ expired: true }),
+      await room.issuer.token({ audience: 'other' }),
+      foreign,
+    ]) {
       const reply = await get(token);
       expect(reply).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
       expect(reply.headers.get('www-authenticate')).toBe('Bearer');
@@ -162,15 +435,35 @@ const matrix: (MatrixRoute & { send?: Send })[] = [
   { route: 'POST /v1/sales/{sale}/park', roles: tills, isShopBound: true },
   { route: 'POST /v1/sales/{sale}/resume', roles: tills, isShopBound: true },
   { route: 'POST /v1/sales/{sale}/abandon', roles: tills, isShopBound: true },
-  { route: 'POST /v1/sales/{sale}/tenders', roles: tills, isShopBound: true, send: { body: { method: 'cash', amountMinor: 100 } } },
+  {
+    route: 'POST /v1/sales/{sale}/tenders',
+    roles: tills,
+    isShopBound: true,
+    send: { body: { method: 'cash', amountMinor: 100 } },
+  },
   { route: 'DELETE /v1/sales/{sale}/tenders/{line}', roles: tills, isShopBound: true, send: { ifMatch: 1 } },
   { route: 'POST /v1/sales/{sale}/complete', roles: tills, isShopBound: true, send: { body: byCard(1) } },
   { route: 'GET /v1/sales/{sale}/receipt', roles: readers, isShopBound: true },
   { route: 'GET /v1/checkouts', roles: operators, isShopBound: false },
   { route: 'POST /v1/checkouts/{sold}/resume', roles: operators, isShopBound: false, send: { body: { reason: 'matrix' } } },
-  { route: 'POST /v1/checkouts/{sold}/resolve', roles: operators, isShopBound: false, send: { body: { action: 'abort', reason: 'matrix' } } },
-  { route: 'POST /v1/imports/prices', roles: operators, isShopBound: false, send: { body: 'country,sku,price_minor,currency,valid_from,valid_to\n', headers: { 'content-type': 'text/csv' } } },
-  { route: 'POST /v1/imports/registers', roles: operators, isShopBound: false, send: { body: 'register_id,shop_id,name,kind,terminal_id\n', headers: { 'content-type': 'text/csv' } } },
+  {
+    route: 'POST /v1/checkouts/{sold}/resolve',
+    roles: operators,
+    isShopBound: false,
+    send: { body: { action: 'abort', reason: 'matrix' } },
+  },
+  {
+    route: 'POST /v1/imports/prices',
+    roles: operators,
+    isShopBound: false,
+    send: { body: 'country,sku,price_minor,currency,valid_from,valid_to\n', headers: { 'content-type': 'text/csv' } },
+  },
+  {
+    route: 'POST /v1/imports/registers',
+    roles: operators,
+    isShopBound: false,
+    send: { body: 'register_id,shop_id,name,kind,terminal_id\n', headers: { 'content-type': 'text/csv' } },
+  },
   { route: 'GET /v1/imports/{import}/refusals', roles: operators, isShopBound: false },
   { route: 'GET /v1/audit/sales', roles: operators, isShopBound: false },
   { route: 'GET /v1/audit/acts', roles: operators, isShopBound: false },
@@ -192,14 +485,22 @@ describe('who may do what, and to whose sale', () => {
     imported = report.body.importId;
   });
 
-  test.each(roleMatrix(matrix, ['operator']))('$route as $role of the $shop shop: $expected', async ({ route, role, shop, expected }) => {
-    const { body } = await till.post('/v1/sales', cable);
-    const names: Record<string, string> = { '{sale}': body.id, '{line}': body.lines[0].lineId, '{sold}': stuck, '{import}': imported };
-    const [method = '', path = ''] = route.replaceAll(/\{\w+\}/g, (name) => names[name] ?? name).split(' ');
-    const person = { role: role ?? 'cashier', sub: 'employee-1', sid: 'desk', shop: shop === 'own' ? 'dk-001' : 'dk-002' };
-    const token = role === undefined ? '' : await room.issuer.token(person);
-    const { status, body: said } = await client(room.url, token).request(method, path, sends.get(route));
-    if (expected === 'allowed') expect([401, 403, 404], JSON.stringify(said)).not.toContain(status);
-    else expect(status, JSON.stringify(said)).toBe(expected);
-  });
+  test.each(roleMatrix(matrix, ['operator']))(
+    '$route as $role of the $shop shop: $expected',
+    async ({ route, role, shop, expected }) => {
+      const { body } = await till.post('/v1/sales', cable);
+      const names: Record<string, string> = {
+        '{sale}': body.id,
+        '{line}': body.lines[0].lineId,
+        '{sold}': stuck,
+        '{import}': imported,
+      };
+      const [method = '', path = ''] = route.replaceAll(/\{\w+\}/g, (name) => names[name] ?? name).split(' ');
+      const person = { role: role ?? 'cashier', sub: 'employee-1', sid: 'desk', shop: shop === 'own' ? 'dk-001' : 'dk-002' };
+      const token = role === undefined ? '' : await room.issuer.token(person);
+      const { status, body: said } = await client(room.url, token).request(method, path, sends.get(route));
+      if (expected === 'allowed') expect([401, 403, 404], JSON.stringify(said)).not.toContain(status);
+      else expect(status, JSON.stringify(said)).toBe(expected);
+    },
+  );
 });

@@ -47,7 +47,8 @@ const writes: Write[] = [
     what: 'DELETE /v1/sales/{id}/lines/{lineId}',
     async prepare() {
       const { path, line } = await opened();
-      return (key, isOther) => till.delete(`${path}/lines/${line}`, { key, ifMatch: 1, ...(isOther ? { body: { other: true } } : {}) });
+      return (key, isOther) =>
+        till.delete(`${path}/lines/${line}`, { key, ifMatch: 1, ...(isOther ? { body: { other: true } } : {}) });
     },
   },
   {
@@ -68,7 +69,8 @@ const writes: Write[] = [
     what: 'POST /v1/sales/{id}/complete',
     async prepare() {
       const { path } = await opened();
-      return (key, isOther) => till.post(`${path}/complete`, { ...byCard(14924), ...(isOther ? { expectedTotalMinor: 14924 } : {}) }, { key });
+      return (key, isOther) =>
+        till.post(`${path}/complete`, { ...byCard(14924), ...(isOther ? { expectedTotalMinor: 14924 } : {}) }, { key });
     },
   },
 ];
@@ -120,7 +122,8 @@ describe.each(writes)('$what', ({ what, prepare }) => {
     const done = replies.filter(({ status }) => status < 300);
     expect(new Set(done.map(({ text }) => text)).size).toBe(1);
     expect(done.filter(({ headers }) => headers.get('idempotency-replayed') === null)).toHaveLength(1);
-    for (const { status, body } of replies.filter((reply) => reply.status >= 300)) expect({ status, code: body.code }).toEqual({ status: 409, code: 'request-in-progress' });
+    for (const { status, body } of replies.filter((reply) => reply.status >= 300))
+      expect({ status, code: body.code }).toEqual({ status: 409, code: 'request-in-progress' });
   });
 });
 

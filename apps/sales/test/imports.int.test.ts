@@ -12,11 +12,22 @@ afterAll(() => room.close());
 
 const prices = (rows: string) => importCsv(operator, 'prices', `country,sku,price_minor,currency,valid_from,valid_to\n${rows}`);
 const refusals = async (reply: Reply) => (await operator.get(reply.body.refusals)).body.items;
-const stored = async (sku: string) => (await room.db.query('SELECT country, price_minor, valid_from::text, valid_to::text FROM prices WHERE sku = $1 ORDER BY country, valid_from', [sku])).rows;
+const stored = async (sku: string) =>
+  (
+    await room.db.query(
+      'SELECT country, price_minor, valid_from::text, valid_to::text FROM prices WHERE sku = $1 ORDER BY country, valid_from',
+      [sku],
+    )
+  ).rows;
 
 test('a file that is imported again changes nothing', async () => {
   expect((await importCsv(operator, 'prices', pricesCsv)).body).toMatchObject({ rows: 6, accepted: 0, unchanged: 6, refused: 0 });
-  expect((await importCsv(operator, 'registers', registersCsv)).body).toMatchObject({ rows: 7, accepted: 0, unchanged: 7, refused: 0 });
+  expect((await importCsv(operator, 'registers', registersCsv)).body).toMatchObject({
+    rows: 7,
+    accepted: 0,
+    unchanged: 7,
+    refused: 0,
+  });
 });
 
 test('the same key again is answered as the first time, and with another file refused', async () => {
@@ -25,7 +36,10 @@ test('the same key again is answered as the first time, and with another file re
   const first = await importCsv(operator, 'prices', csv, send);
   const again = await importCsv(operator, 'prices', csv, send);
   expect([again.status, again.text, again.headers.get('idempotency-replayed')]).toEqual([200, first.text, 'true']);
-  expect(await importCsv(operator, 'prices', csv.replace('100', '200'), send)).toMatchObject({ status: 422, body: { code: 'idempotency-key-reused' } });
+  expect(await importCsv(operator, 'prices', csv.replace('100', '200'), send)).toMatchObject({
+    status: 422,
+    body: { code: 'idempotency-key-reused' },
+  });
   expect(await stored('K1')).toMatchObject([{ price_minor: '100' }]);
 });
 
@@ -62,10 +76,16 @@ test.each([
 const hash = (text: string) => [...text].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) | 0, 0);
 
 test('a register stays with its shop, and keeps its receipts and its session', async () => {
-  const reply = await importCsv(operator, 'registers', 'register_id,shop_id,name,kind,terminal_id\ndk-001-01,dk-002,Kasse 1,desktop,\ndk-001-03,dk-001,Æøå Kasse,mobile,pos-9\n');
+  const reply = await importCsv(
+    operator,
+    'registers',
+    'register_id,shop_id,name,kind,terminal_id\ndk-001-01,dk-002,Kasse 1,desktop,\ndk-001-03,dk-001,Æøå Kasse,mobile,pos-9\n',
+  );
   expect(reply.body).toMatchObject({ accepted: 1, refused: 1 });
   expect(await refusals(reply)).toMatchObject([{ row: 2, column: 'shop_id', code: 'register-moved' }]);
-  expect((await room.db.query(`SELECT name, kind, terminal_id FROM registers WHERE id = 'dk-001-03'`)).rows).toEqual([{ name: 'Æøå Kasse', kind: 'mobile', terminal_id: 'pos-9' }]);
+  expect((await room.db.query(`SELECT name, kind, terminal_id FROM registers WHERE id = 'dk-001-03'`)).rows).toEqual([
+    { name: 'Æøå Kasse', kind: 'mobile', terminal_id: 'pos-9' },
+  ]);
 });
 
 describe('a file that cannot be read', () => {
@@ -98,17 +118,23 @@ test('an import whose process died is taken up when its lease has run out, and n
   const { body } = await importCsv(operator, 'prices', csv, send);
   // As a process leaves it that dies before the end: begun, its key claimed, someone's for a while.
   await room.db.query(`UPDATE idempotency_keys SET status = NULL, answer = NULL WHERE subject = $1`, [body.importId]);
-  await room.db.query(`UPDATE imports SET finished_at = NULL, digest = NULL, lease_until = now() + interval '1 hour' WHERE id = $1`, [body.importId]);
+  await room.db.query(
+    `UPDATE imports SET finished_at = NULL, digest = NULL, lease_until = now() + interval '1 hour' WHERE id = $1`,
+    [body.importId],
+  );
   expect(await importCsv(operator, 'prices', csv, send)).toMatchObject({ status: 409, body: { code: 'request-in-progress' } });
   await room.db.query(`UPDATE imports SET lease_until = now() - interval '1 second' WHERE id = $1`, [body.importId]);
-  expect(await importCsv(operator, 'prices', csv, send)).toMatchObject({ status: 200, body: { importId: body.importId, rows: 1, unchanged: 1 } });
+  expect(await importCsv(operator, 'prices', csv, send)).toMatchObject({
+    status: 200,
+    body: { importId: body.importId, rows: 1, unchanged: 1 },
+  });
 });
 
 test('refused rows are listed in pages', async () => {
   const reply = await prices(Array.from({ length: 1_200 }, (_, n) => `dk,N${n},x,DKK,2026-01-01,`).join('\n'));
   expect(reply.body).toMatchObject({ rows: 1_200, refused: 1_200 });
   const rows: number[] = [];
-  for (let path: string | undefined = `${reply.body.refusals}?limit=200`; path; ) {
+  for (let path: string | undefined = `${reply.body.refusals}?limit=200`; path;) {
     const page: Reply = await operator.get(path);
     rows.push(...page.body.items.map(({ row }: { row: number }) => row));
     path = /<(.*)>/.exec(page.headers.get('link') ?? '')?.[1];
@@ -118,7 +144,10 @@ test('refused rows are listed in pages', async () => {
 });
 
 test('20,000 rows of several countries, and then all of them again', async () => {
-  const rows = Array.from({ length: 20_000 }, (_, n) => `${['dk', 'gl', 'fo'][n % 3]},L${Math.floor(n / 3)},${n + 1},DKK,2026-01-01,`).join('\n');
+  const rows = Array.from(
+    { length: 20_000 },
+    (_, n) => `${['dk', 'gl', 'fo'][n % 3]},L${Math.floor(n / 3)},${n + 1},DKK,2026-01-01,`,
+  ).join('\n');
   expect((await prices(rows)).body).toMatchObject({ rows: 20_000, accepted: 20_000 });
   expect((await prices(rows)).body).toMatchObject({ rows: 20_000, unchanged: 20_000 });
 }, 120_000);

@@ -1,6 +1,19 @@
 import { createGrpcServer } from '@kassa/grpc';
-import { inventoryDefinition, inventoryReflection, ReservationState, type ReserveRequest, type Topic } from '@kassa/contracts/inventory';
-import { Method, paymentsDefinition, paymentsReflection, TransactionKind, TransactionStatus, type PurchaseRequest } from '@kassa/contracts/payments';
+import {
+  inventoryDefinition,
+  inventoryReflection,
+  ReservationState,
+  type ReserveRequest,
+  type Topic,
+} from '@kassa/contracts/inventory';
+import {
+  Method,
+  paymentsDefinition,
+  paymentsReflection,
+  TransactionKind,
+  TransactionStatus,
+  type PurchaseRequest,
+} from '@kassa/contracts/payments';
 import { KassaError } from '@kassa/problem';
 
 /*
@@ -84,10 +97,43 @@ export interface TestInventory {
 }
 
 export const shops = [
-  { id: 'dk-001', name: 'Elnord Købmagergade', country: 'dk', city: 'København K', timeZone: 'Europe/Copenhagen', address: 'Købmagergade 40', postalCode: '1150' },
-  { id: 'dk-002', name: 'Elnord Frederiksberg', country: 'dk', city: 'Frederiksberg', timeZone: 'Europe/Copenhagen', address: 'Falkoner Allé 21', postalCode: '2000' },
-  { id: 'no-001', name: 'Elnord Oslo', country: 'no', city: 'Oslo', timeZone: 'Europe/Oslo', address: 'Karl Johans gate 20', postalCode: '0159' },
-  { id: 'dk-999', name: 'Elnord Lukket', country: 'dk', city: 'Ribe', timeZone: 'Europe/Copenhagen', address: 'Torvet 1', postalCode: '6760', status: 'closed' },
+  {
+    id: 'dk-001',
+    name: 'Elnord Købmagergade',
+    country: 'dk',
+    city: 'København K',
+    timeZone: 'Europe/Copenhagen',
+    address: 'Købmagergade 40',
+    postalCode: '1150',
+  },
+  {
+    id: 'dk-002',
+    name: 'Elnord Frederiksberg',
+    country: 'dk',
+    city: 'Frederiksberg',
+    timeZone: 'Europe/Copenhagen',
+    address: 'Falkoner Allé 21',
+    postalCode: '2000',
+  },
+  {
+    id: 'no-001',
+    name: 'Elnord Oslo',
+    country: 'no',
+    city: 'Oslo',
+    timeZone: 'Europe/Oslo',
+    address: 'Karl Johans gate 20',
+    postalCode: '0159',
+  },
+  {
+    id: 'dk-999',
+    name: 'Elnord Lukket',
+    country: 'dk',
+    city: 'Ribe',
+    timeZone: 'Europe/Copenhagen',
+    address: 'Torvet 1',
+    postalCode: '6760',
+    status: 'closed',
+  },
 ].map((shop) => ({ gln: '9529000000014', latitude: 55, longitude: 12, status: 'open', ...shop }));
 
 export const products: Product[] = [
@@ -98,7 +144,9 @@ export const products: Product[] = [
   { sku: 'E5', gtin: '9520001000041', name: 'Batterier AA' },
 ];
 
-export async function startInventory(authenticate: (authorization: string | undefined) => Promise<{ roles: readonly string[] }>): Promise<TestInventory> {
+export async function startInventory(
+  authenticate: (authorization: string | undefined) => Promise<{ roles: readonly string[] }>,
+): Promise<TestInventory> {
   const faults = new Faults();
   const stock = new Map<string, number>();
   const reservations = new Map<string, Held>();
@@ -113,7 +161,11 @@ export async function startInventory(authenticate: (authorization: string | unde
     }
     const short = request.lines.filter(({ sku, quantity }) => (stock.get(`${request.shopId} ${sku}`) ?? Infinity) < quantity);
     if (short.length > 0) {
-      const lines = short.map(({ sku, quantity }) => ({ sku, requested: quantity, available: stock.get(`${request.shopId} ${sku}`) ?? 0 }));
+      const lines = short.map(({ sku, quantity }) => ({
+        sku,
+        requested: quantity,
+        available: stock.get(`${request.shopId} ${sku}`) ?? 0,
+      }));
       throw new KassaError('insufficient-stock', { detail: 'There is too little stock.', params: { lines } });
     }
     const held = { id: request.reservationId, shopId: request.shopId, state: request.state, lines: request.lines };
@@ -151,9 +203,15 @@ export async function startInventory(authenticate: (authorization: string | unde
   server.add(
     inventoryDefinition,
     {
-      reserve: async (request) => ({ reservation: await faults.around('reserve', request.reservationId, () => reserve(request)) }),
-      firm: async ({ reservationId }) => ({ reservation: await faults.around('firm', reservationId, () => advance(reservationId, ReservationState.FIRM)) }),
-      release: async ({ reservationId }) => ({ reservation: await faults.around('release', reservationId, () => release(reservationId)) }),
+      reserve: async (request) => ({
+        reservation: await faults.around('reserve', request.reservationId, () => reserve(request)),
+      }),
+      firm: async ({ reservationId }) => ({
+        reservation: await faults.around('firm', reservationId, () => advance(reservationId, ReservationState.FIRM)),
+      }),
+      release: async ({ reservationId }) => ({
+        reservation: await faults.around('release', reservationId, () => release(reservationId)),
+      }),
       consume: async ({ reservationId }) => ({
         reservation: await faults.around('consume', reservationId, () => advance(reservationId, ReservationState.CONSUMED)),
       }),
@@ -238,7 +296,9 @@ export interface TestPayments {
   close(): Promise<void>;
 }
 
-export async function startPayments(authenticate: (authorization: string | undefined) => Promise<{ roles: readonly string[] }>): Promise<TestPayments> {
+export async function startPayments(
+  authenticate: (authorization: string | undefined) => Promise<{ roles: readonly string[] }>,
+): Promise<TestPayments> {
   const faults = new Faults();
   const intents = new Map<string, Intent>();
   const transactions = new Map<string, Moved>();
@@ -246,13 +306,27 @@ export async function startPayments(authenticate: (authorization: string | undef
   function intentOf(id: string, amount = { minor: 0n, currency: 'DKK' }, reference = ''): Intent {
     const known = intents.get(id);
     if (known) return known;
-    const made = { id, status: 'requires_method', amount, authorisedMinor: 0n, capturedMinor: 0n, refundedMinor: 0n, voidedMinor: 0n, reference };
+    const made = {
+      id,
+      status: 'requires_method',
+      amount,
+      authorisedMinor: 0n,
+      capturedMinor: 0n,
+      refundedMinor: 0n,
+      voidedMinor: 0n,
+      reference,
+    };
     intents.set(id, made);
     return made;
   }
 
   /** Once per transaction id; what was unknown is settled when it is asked for again. */
-  function act(facts: Pick<Moved, 'id' | 'intentId' | 'kind' | 'amount'>, intent: Intent, fault: Fault | undefined, happen: () => void) {
+  function act(
+    facts: Pick<Moved, 'id' | 'intentId' | 'kind' | 'amount'>,
+    intent: Intent,
+    fault: Fault | undefined,
+    happen: () => void,
+  ) {
     const known = transactions.get(facts.id);
     if (known && known.status !== TransactionStatus.UNKNOWN) return { transaction: known, intent };
     if (!known && intent.status === 'canceled') throw new KassaError('payment-canceled');
@@ -269,7 +343,12 @@ export async function startPayments(authenticate: (authorization: string | undef
       moved.status = TransactionStatus.UNKNOWN;
       intent.status = 'unknown';
     } else if (typeof fault === 'object' && 'declined' in fault) {
-      Object.assign(moved, { status: TransactionStatus.DECLINED, declineCode: fault.declined, authorisationCode: '', cardLabel: '' });
+      Object.assign(moved, {
+        status: TransactionStatus.DECLINED,
+        declineCode: fault.declined,
+        authorisationCode: '',
+        cardLabel: '',
+      });
       if (facts.kind !== TransactionKind.CAPTURE && facts.kind !== TransactionKind.REFUND) intent.status = 'declined';
     } else {
       happen();
@@ -278,24 +357,26 @@ export async function startPayments(authenticate: (authorization: string | undef
     return { transaction: moved, intent };
   }
 
-  const pay = (kind: 'authorise' | 'purchase') => async (request: Pick<PurchaseRequest, 'transactionId' | 'intentId' | 'method' | 'reference' | 'amount'>) =>
-    faults.around(kind, request.transactionId, (fault) => {
-      const amount = { minor: request.amount?.minor ?? 0n, currency: request.amount?.currency ?? '' };
-      const intent = intentOf(request.intentId, amount, request.reference);
-      const facts = {
-        id: request.transactionId,
-        intentId: request.intentId,
-        kind: kind === 'authorise' ? TransactionKind.AUTHORISE : TransactionKind.PURCHASE,
-        amount,
-      };
-      const answer = act(facts, intent, fault, () => {
-        intent.authorisedMinor = amount.minor;
-        intent.capturedMinor = kind === 'purchase' ? amount.minor : 0n;
-        intent.status = kind === 'purchase' ? 'captured' : 'authorised';
+  const pay =
+    (kind: 'authorise' | 'purchase') =>
+    async (request: Pick<PurchaseRequest, 'transactionId' | 'intentId' | 'method' | 'reference' | 'amount'>) =>
+      faults.around(kind, request.transactionId, (fault) => {
+        const amount = { minor: request.amount?.minor ?? 0n, currency: request.amount?.currency ?? '' };
+        const intent = intentOf(request.intentId, amount, request.reference);
+        const facts = {
+          id: request.transactionId,
+          intentId: request.intentId,
+          kind: kind === 'authorise' ? TransactionKind.AUTHORISE : TransactionKind.PURCHASE,
+          amount,
+        };
+        const answer = act(facts, intent, fault, () => {
+          intent.authorisedMinor = amount.minor;
+          intent.capturedMinor = kind === 'purchase' ? amount.minor : 0n;
+          intent.status = kind === 'purchase' ? 'captured' : 'authorised';
+        });
+        if (request.method === Method.CASH) Object.assign(answer.transaction, { authorisationCode: '', cardLabel: '' });
+        return answer;
       });
-      if (request.method === Method.CASH) Object.assign(answer.transaction, { authorisationCode: '', cardLabel: '' });
-      return answer;
-    });
 
   const server = createGrpcServer({ log, authenticate });
   server.add(
@@ -320,19 +401,29 @@ export async function startPayments(authenticate: (authorization: string | undef
             if (intent.status === 'requires_method') intent.status = 'canceled';
             return { intent };
           }
-          return act({ id: transactionId, intentId, kind: TransactionKind.VOID, amount: { ...intent.amount, minor } }, intent, fault, () => {
-            intent.voidedMinor = minor;
-            intent.status = 'voided';
-          });
+          return act(
+            { id: transactionId, intentId, kind: TransactionKind.VOID, amount: { ...intent.amount, minor } },
+            intent,
+            fault,
+            () => {
+              intent.voidedMinor = minor;
+              intent.status = 'voided';
+            },
+          );
         }),
       refund: ({ transactionId, intentId }) =>
         faults.around('refund', transactionId, (fault) => {
           const intent = intentOf(intentId);
           const minor = intent.capturedMinor - intent.refundedMinor;
-          return act({ id: transactionId, intentId, kind: TransactionKind.REFUND, amount: { ...intent.amount, minor } }, intent, fault, () => {
-            intent.refundedMinor += minor;
-            intent.status = 'refunded';
-          });
+          return act(
+            { id: transactionId, intentId, kind: TransactionKind.REFUND, amount: { ...intent.amount, minor } },
+            intent,
+            fault,
+            () => {
+              intent.refundedMinor += minor;
+              intent.status = 'refunded';
+            },
+          );
         }),
       getIntent: ({ intentId }) =>
         faults.around('getIntent', intentId, () => {

@@ -113,7 +113,11 @@ export async function openRoom(settings: Record<string, string> = {}, overrides:
 }
 
 export const importCsv = (operator: Client, kind: string, csv: string | Uint8Array, send: Send = {}): Promise<Reply> =>
-  operator.request('POST', `/v1/imports/${kind}`, { ...send, body: csv, headers: { 'content-type': 'text/csv', ...send.headers } });
+  operator.request('POST', `/v1/imports/${kind}`, {
+    ...send,
+    body: csv,
+    headers: { 'content-type': 'text/csv', ...send.headers },
+  });
 
 export function client(url: string, token: string): Client {
   const request = async (method: string, path: string, { body, key, ifMatch, headers = {} }: Send = {}): Promise<Reply> => {

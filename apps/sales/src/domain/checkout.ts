@@ -129,7 +129,8 @@ export type Planned = { plan: Plan; lines: Line[] } | { refusal: CheckoutRefusal
  */
 export function planCheckout(request: CheckoutRequest): Planned {
   const { sale, till, country, businessDate, actor, idOf } = request;
-  if (moveFrom(sale.state, 'complete') === undefined) return refuse('wrong-state', `The sale is ${sale.state}.`, { state: sale.state });
+  if (moveFrom(sale.state, 'complete') === undefined)
+    return refuse('wrong-state', `The sale is ${sale.state}.`, { state: sale.state });
   if (sale.lines.length === 0) return refuse('sale-empty', 'Scan an item first.', {});
 
   const lines = taxOn(sale.lines, request.vatBp);
@@ -140,8 +141,12 @@ export function planCheckout(request: CheckoutRequest): Planned {
     return refuse('price-changed', 'Read the sale again and show the customer its total.', params);
   }
 
-  const handed = [...liveTenders(sale).map(fromSale), ...request.tenders.map((tender, n) => fromRequest(tender, till, idOf('tender', String(n))))];
-  if (handed.length > tendersMax) return refuse('tender-not-allowed', `A sale takes at most ${tendersMax} tenders.`, { tendersMax });
+  const handed = [
+    ...liveTenders(sale).map(fromSale),
+    ...request.tenders.map((tender, n) => fromRequest(tender, till, idOf('tender', String(n)))),
+  ];
+  if (handed.length > tendersMax)
+    return refuse('tender-not-allowed', `A sale takes at most ${tendersMax} tenders.`, { tendersMax });
   for (const [tender, { method, capture }] of handed.entries()) {
     const fault = tenderFault(method, capture, till);
     if (fault) return refuse('tender-not-allowed', fault, { tender, method });
@@ -219,7 +224,11 @@ export function settle(totalMinor: number, handed: Handed[], country: CountryCod
   const sumOf = (tenders: Handed[]) => tenders.reduce((sum, tender) => sum + tender.tenderedMinor, 0);
   const cash = handed.filter(isCash);
   const remainingMinor = totalMinor - sumOf(handed.filter((tender) => !isCash(tender)));
-  const tooMuch = (byMinor: number) => refuse('overpaid', `The tenders exceed the amount due by ${byMinor} minor units, and only cash gives change.`, { dueMinor: totalMinor, excessMinor: byMinor });
+  const tooMuch = (byMinor: number) =>
+    refuse('overpaid', `The tenders exceed the amount due by ${byMinor} minor units, and only cash gives change.`, {
+      dueMinor: totalMinor,
+      excessMinor: byMinor,
+    });
   if (remainingMinor < 0) return tooMuch(-remainingMinor);
   if (remainingMinor === 0 && sumOf(cash) > 0) return tooMuch(sumOf(cash));
 
@@ -227,7 +236,10 @@ export function settle(totalMinor: number, handed: Handed[], country: CountryCod
   const { dueMinor, roundingMinor } = cash.length > 0 ? cashRounding(country, remainingMinor) : { dueMinor: 0, roundingMinor: 0 };
   const missingMinor = (cash.length > 0 ? dueMinor : remainingMinor) - handedCashMinor;
   if (missingMinor > 0) {
-    return refuse('underpaid', `${missingMinor} minor units are missing.`, { dueMinor: totalMinor + roundingMinor, missingMinor });
+    return refuse('underpaid', `${missingMinor} minor units are missing.`, {
+      dueMinor: totalMinor + roundingMinor,
+      missingMinor,
+    });
   }
   let openMinor = dueMinor;
   const tenders = handed.map((tender) => {
@@ -239,9 +251,19 @@ export function settle(totalMinor: number, handed: Handed[], country: CountryCod
   return { tenders, cashMinor: dueMinor, roundingMinor, changeMinor: handedCashMinor - dueMinor };
 }
 
-function withIds({ tenderId, ...tender }: Handed & { amountMinor: number }, position: number, idOf: CheckoutRequest['idOf']): PlannedTender {
+function withIds(
+  { tenderId, ...tender }: Handed & { amountMinor: number },
+  position: number,
+  idOf: CheckoutRequest['idOf'],
+): PlannedTender {
   const kinds = tender.amountMinor === 0 ? [] : tender.capture === 'authorise' ? ['authorise', 'capture'] : ['purchase'];
-  return { ...tender, tenderId, position, intentId: idOf('intent', tenderId), transactionIds: kinds.map((kind) => idOf(kind, tenderId)) };
+  return {
+    ...tender,
+    tenderId,
+    position,
+    intentId: idOf('intent', tenderId),
+    transactionIds: kinds.map((kind) => idOf(kind, tenderId)),
+  };
 }
 
 /** What is taken off the shelf: a sku stands once, however many lines sell it; in order of sku, as stock is locked. */

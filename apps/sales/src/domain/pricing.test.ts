@@ -3,7 +3,15 @@ import { describe, expect, test } from 'vitest';
 import { changeLine, discounted, priceLine, serialSoldTwice, taxOn, totalOf, vatTable, type Offer } from './pricing.ts';
 import type { Line } from './sale.ts';
 
-const cable: Offer = { sku: 'E1', gtin: '4006381333931', name: 'USB-C-kabel', itemGroup: 'cables', isSerialised: false, isActive: true, unitMinor: 2580 };
+const cable: Offer = {
+  sku: 'E1',
+  gtin: '4006381333931',
+  name: 'USB-C-kabel',
+  itemGroup: 'cables',
+  isSerialised: false,
+  isActive: true,
+  unitMinor: 2580,
+};
 const phone: Offer = { ...cable, sku: 'E2', name: 'Telefon', isSerialised: true, unitMinor: 999900 };
 const wanted = { lineId: 'l1', position: 1, item: 'E1', quantity: 1, serials: [] as string[] };
 
@@ -81,7 +89,11 @@ test('a discount of 10.00 over 199.00, 49.95 and 1.05 is 7.96, 2.00 and 0.04', (
 });
 
 const anyLine = fc
-  .record({ unitMinor: fc.integer({ min: 0, max: 99_999_999 }), quantity: fc.integer({ min: 1, max: 999 }), bp: fc.constantFrom(0, 1350, 2400, 2500, 2550) })
+  .record({
+    unitMinor: fc.integer({ min: 0, max: 99_999_999 }),
+    quantity: fc.integer({ min: 1, max: 999 }),
+    bp: fc.constantFrom(0, 1350, 2400, 2500, 2550),
+  })
   .map(({ unitMinor, quantity, bp }) => line({ unitMinor }, bp, quantity));
 const anyLines = fc.array(anyLine, { minLength: 1, maxLength: 20 });
 
@@ -115,7 +127,8 @@ test('I24: a discount is shared out to the last unit, and no line becomes negati
       const discountMinor = Math.floor(totalOf(lines) * share);
       const after = discounted(lines, discountMinor);
       expect(totalOf(after)).toBe(totalOf(lines) - discountMinor);
-      for (const { grossMinor, netMinor, vatMinor } of after) expect(grossMinor >= 0 && grossMinor === netMinor + vatMinor).toBe(true);
+      for (const { grossMinor, netMinor, vatMinor } of after)
+        expect(grossMinor >= 0 && grossMinor === netMinor + vatMinor).toBe(true);
     }),
   );
 });

@@ -96,7 +96,10 @@ export function taxOn(lines: readonly Line[], vatBp: number): Line[] {
 
 /** Shares a discount on the basket out over its lines by their gross, to the last minor unit; no line becomes negative. */
 export function discounted(lines: readonly Line[], discountMinor: number): Line[] {
-  const shares = allocate(discountMinor, lines.map((line) => line.grossMinor));
+  const shares = allocate(
+    discountMinor,
+    lines.map((line) => line.grossMinor),
+  );
   return lines.map((line, n) => taxed({ ...line, discountMinor: line.discountMinor + (shares[n] ?? 0) }, line.vatBp));
 }
 
@@ -116,7 +119,12 @@ export function vatTable(lines: readonly Line[]): VatRow[] {
   const rows = new Map<number, VatRow>();
   for (const { vatBp: bp, grossMinor, vatMinor, netMinor } of lines) {
     const row = rows.get(bp) ?? { bp, grossMinor: 0, vatMinor: 0, netMinor: 0 };
-    rows.set(bp, { bp, grossMinor: row.grossMinor + grossMinor, vatMinor: row.vatMinor + vatMinor, netMinor: row.netMinor + netMinor });
+    rows.set(bp, {
+      bp,
+      grossMinor: row.grossMinor + grossMinor,
+      vatMinor: row.vatMinor + vatMinor,
+      netMinor: row.netMinor + netMinor,
+    });
   }
   return [...rows.values()].sort((a, b) => b.bp - a.bp);
 }

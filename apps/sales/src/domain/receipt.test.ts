@@ -15,9 +15,21 @@ const shop = {
   timeZone: 'Europe/Copenhagen',
 };
 
-function line(name: string, unitMinor: number, facts: { quantity?: number; serials?: string[]; discountMinor?: number } = {}): Line {
+function line(
+  name: string,
+  unitMinor: number,
+  facts: { quantity?: number; serials?: string[]; discountMinor?: number } = {},
+): Line {
   const { quantity = 1, serials = [], discountMinor = 0 } = facts;
-  const offer = { sku: 'E1', gtin: '4006381333931', name, itemGroup: 'test', isSerialised: serials.length > 0, isActive: true, unitMinor };
+  const offer = {
+    sku: 'E1',
+    gtin: '4006381333931',
+    name,
+    itemGroup: 'test',
+    isSerialised: serials.length > 0,
+    isActive: true,
+    unitMinor,
+  };
   const priced = priceLine({ lineId: name, position: 1, item: 'E1', quantity, serials }, offer, 2500);
   if ('refusal' in priced) throw new Error(priced.refusal.detail);
   return discounted([priced.line], discountMinor)[0] ?? priced.line;
@@ -116,13 +128,26 @@ test('a copy says so, and differs in nothing else', () => {
   expect(copy.split('\n').filter((row) => !row.includes('KOPI'))).toEqual(original.split('\n'));
 });
 
-test.each(countryCodes.map((code) => ({ code })))('in $code it speaks the language of the country and fits the paper', ({ code }) => {
-  const { currency, receipt: texts, timeZone } = countryOf(code);
-  const { shop: place, ...rest } = issue({ country: code, currency });
-  const text = renderReceipt({ ...rest, shop: { ...place, timeZone } }, { isCopy: true });
-  for (const word of [texts.receipt, texts.copy, texts.receiptNumber, texts.total, texts.rounding, texts.change, texts.vat, texts.thanks]) expect(text).toContain(word);
-  expect(text.split('\n').filter((row) => row.length > 42)).toEqual([]);
-});
+test.each(countryCodes.map((code) => ({ code })))(
+  'in $code it speaks the language of the country and fits the paper',
+  ({ code }) => {
+    const { currency, receipt: texts, timeZone } = countryOf(code);
+    const { shop: place, ...rest } = issue({ country: code, currency });
+    const text = renderReceipt({ ...rest, shop: { ...place, timeZone } }, { isCopy: true });
+    for (const word of [
+      texts.receipt,
+      texts.copy,
+      texts.receiptNumber,
+      texts.total,
+      texts.rounding,
+      texts.change,
+      texts.vat,
+      texts.thanks,
+    ])
+      expect(text).toContain(word);
+    expect(text.split('\n').filter((row) => row.length > 42)).toEqual([]);
+  },
+);
 
 test('the time on it is the shop’s, and the date the business date', () => {
   const text = renderReceipt(issue({ soldAt: '2026-07-01T22:30:00.000Z', businessDate: '2026-07-02' }), { isCopy: false });

@@ -140,7 +140,9 @@ export function renderReceipt(receipt: Receipt, { isCopy }: { isCopy: boolean })
     ]),
     rule,
     ...pair(`${texts.total} ${currency}`, amount(receipt.totalMinor)),
-    ...(isRounded ? [...pair(texts.rounding, amount(roundingMinor)), ...pair(`${texts.toPay} ${currency}`, amount(dueMinor))] : []),
+    ...(isRounded
+      ? [...pair(texts.rounding, amount(roundingMinor)), ...pair(`${texts.toPay} ${currency}`, amount(dueMinor))]
+      : []),
     '',
     ...receipt.tenders.flatMap(({ method, tenderedMinor, cardLabel, authorisationCode }) => [
       ...pair(cardLabel ?? methodText(method, texts), amount(tenderedMinor)),
@@ -176,7 +178,9 @@ function percent(bp: number): string {
 
 /** The wall clock of the shop, HH:MM. */
 function localTime(instant: string, timeZone: string): string {
-  return new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(new Date(instant));
+  return new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(
+    new Date(instant),
+  );
 }
 
 /** Text on the left, an amount on the right; on two lines where they do not fit on one. */
@@ -199,7 +203,7 @@ function wrapped(text: string): string[] {
   const rows: string[] = [];
   let row = indent;
   for (const word of text.trim().split(/\s+/)) {
-    for (let rest = word; rest !== ''; ) {
+    for (let rest = word; rest !== '';) {
       const room = width - row.length - (row === indent ? 0 : 1);
       if (rest.length <= room) {
         row += (row === indent ? '' : ' ') + rest;

@@ -1,5 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { allowedMoves, moveAfterUndo, moveFrom, moves, nextAction, saleStates, wrongState, type Move, type Sale, type SaleState } from './sale.ts';
+import {
+  allowedMoves,
+  moveAfterUndo,
+  moveFrom,
+  moves,
+  nextAction,
+  saleStates,
+  wrongState,
+  type Move,
+  type Sale,
+  type SaleState,
+} from './sale.ts';
 
 /** Written down once more on purpose, state by state: a change of the table must be meant. */
 const expected: Record<SaleState, Partial<Record<Move, SaleState>>> = {
@@ -13,7 +24,9 @@ const expected: Record<SaleState, Partial<Record<Move, SaleState>>> = {
   ABANDONED: {},
 };
 
-const pairs = saleStates.flatMap((state) => (Object.keys(moves) as Move[]).map((move) => ({ state, move, leadsTo: expected[state][move] })));
+const pairs = saleStates.flatMap((state) =>
+  (Object.keys(moves) as Move[]).map((move) => ({ state, move, leadsTo: expected[state][move] })),
+);
 
 describe('the table of moves', () => {
   test('is tested for every pair of state and move', () => {
@@ -75,7 +88,10 @@ test('while money is moving the till is told where to poll, how often and for ho
 });
 
 test('after a declined card the till is asked for another tender, after sold-out stock for another basket', () => {
-  const declined = nextAction({ ...sale, refusal: { cause: 'payment-declined', detail: 'The card was declined: insufficient-funds.' } });
+  const declined = nextAction({
+    ...sale,
+    refusal: { cause: 'payment-declined', detail: 'The card was declined: insufficient-funds.' },
+  });
   const soldOut = nextAction({ ...sale, refusal: { cause: 'insufficient-stock', detail: 'There is too little stock.' } });
   expect([declined.action, soldOut.action]).toEqual(['take-another-tender', 'change-basket']);
 });

@@ -2,7 +2,16 @@ import type { Currency } from '@kassa/money';
 import { KassaError, type ErrorCode } from '@kassa/problem';
 
 /** The states of a sale. OPEN to TENDERING belong to the till, COMMITTING and COMPENSATING to the checkout, the others are final. */
-export const saleStates = ['OPEN', 'PARKED', 'TENDERING', 'COMMITTING', 'COMPENSATING', 'COMPLETED', 'ABORTED', 'ABANDONED'] as const;
+export const saleStates = [
+  'OPEN',
+  'PARKED',
+  'TENDERING',
+  'COMMITTING',
+  'COMPENSATING',
+  'COMPLETED',
+  'ABORTED',
+  'ABANDONED',
+] as const;
 export type SaleState = (typeof saleStates)[number];
 
 /**
@@ -146,7 +155,8 @@ export function liveTenders(sale: Sale): Tender[] {
 
 /** What a till should do now: one word to act upon, and a sentence to show. */
 export interface NextAction {
-  action: 'add-lines' | 'take-tender' | 'take-another-tender' | 'change-basket' | 'complete' | 'resume' | 'wait' | 'hand-over' | 'none';
+  action:
+    'add-lines' | 'take-tender' | 'take-another-tender' | 'change-basket' | 'complete' | 'resume' | 'wait' | 'hand-over' | 'none';
   text: string;
   /** Where to ask again, how often and for how long, where the action is `wait`. */
   poll?: { url: string; everyMs: number; forMs: number };
@@ -164,7 +174,10 @@ export function nextAction(sale: Sale): NextAction {
     case 'PARKED':
       return { action: 'resume', text: 'Resume the sale to go on with it, at this register or another one of the shop.' };
     case 'TENDERING':
-      return { action: 'complete', text: 'Add tenders until they cover the total, then complete the sale. To change the basket, remove the tenders first.' };
+      return {
+        action: 'complete',
+        text: 'Add tenders until they cover the total, then complete the sale. To change the basket, remove the tenders first.',
+      };
     case 'COMMITTING':
       return {
         action: 'wait',
@@ -198,9 +211,15 @@ const basketCauses: RefusalCause[] = ['insufficient-stock', 'unknown-item', 'pro
 
 function refusedAction(refusal: Refusal): NextAction {
   if (basketCauses.includes(refusal.cause)) {
-    return { action: 'change-basket', text: `${refusal.detail} Nothing was taken. Change the basket and complete the sale again.` };
+    return {
+      action: 'change-basket',
+      text: `${refusal.detail} Nothing was taken. Change the basket and complete the sale again.`,
+    };
   }
-  return { action: 'take-another-tender', text: `${refusal.detail} Nothing was taken, or it was given back. Take another tender and complete the sale again.` };
+  return {
+    action: 'take-another-tender',
+    text: `${refusal.detail} Nothing was taken, or it was given back. Take another tender and complete the sale again.`,
+  };
 }
 
 /** The refusal of a move the table does not have, with what is possible instead. */

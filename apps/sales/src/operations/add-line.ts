@@ -14,9 +14,15 @@ export async function addLine(deps: ChangeDeps, input: ChangeInput & { line: Lin
     items: [input.line],
     status: 201,
     change({ sale, shop, offers }) {
-      if (sale.lines.length >= linesMax) throw new KassaError('sale-full', { detail: `A sale has at most ${linesMax} lines.`, params: { linesMax } });
+      if (sale.lines.length >= linesMax)
+        throw new KassaError('sale-full', { detail: `A sale has at most ${linesMax} lines.`, params: { linesMax } });
       const position = Math.max(0, ...sale.lines.map((line) => line.position)) + 1;
-      const line = newLine(input.line, offers[0] ?? undefined, { lineId: deps.newId(), position, pointer: '', vatBp: vatBpOn(shop, deps.now()) });
+      const line = newLine(input.line, offers[0] ?? undefined, {
+        lineId: deps.newId(),
+        position,
+        pointer: '',
+        vatBp: vatBpOn(shop, deps.now()),
+      });
       const lines = [...sale.lines, line];
       refuseSerialSoldTwice(lines);
       return withLines(sale, lines);

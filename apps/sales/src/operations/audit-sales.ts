@@ -1,7 +1,10 @@
 import type { AuditedSale, Cut, RecordedAct, Records } from '../store/records.ts';
 
 /** Sales as the witness of the invariant check, ordered by id, at most limit + 1. */
-export async function auditSales({ records }: { records: Pick<Records, 'auditSales'> }, cut: Cut<string>): Promise<AuditedSale[]> {
+export async function auditSales(
+  { records }: { records: Pick<Records, 'auditSales'> },
+  cut: Cut<string>,
+): Promise<AuditedSale[]> {
   return records.auditSales(cut);
 }
 

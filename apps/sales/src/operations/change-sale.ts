@@ -39,7 +39,11 @@ const writersMax = 3;
  * that change one sale at the same moment both succeed, one after the other, unless they named the version they had read.
  * Errors: not-found, wrong-state, precondition-failed, write-conflict, session-superseded, register-unknown, register-required.
  */
-export async function changeSale(deps: ChangeDeps, input: ChangeInput, { move, items = [], status = 200, change }: Change): Promise<Answer> {
+export async function changeSale(
+  deps: ChangeDeps,
+  input: ChangeInput,
+  { move, items = [], status = 200, change }: Change,
+): Promise<Answer> {
   const by = atRegister(input.caller);
   return deps.idempotency.once(input.key, async () => {
     for (let writers = 1; ; writers++) {
@@ -64,7 +68,10 @@ export async function changeSale(deps: ChangeDeps, input: ChangeInput, { move, i
 
 function refuseStale({ version }: Sale, ifMatch: number | undefined): void {
   if (ifMatch === undefined || ifMatch === version) return;
-  throw new KassaError('precondition-failed', { detail: `The sale is at version ${version}, not ${ifMatch}; read it again.`, params: { version } });
+  throw new KassaError('precondition-failed', {
+    detail: `The sale is at version ${version}, not ${ifMatch}; read it again.`,
+    params: { version },
+  });
 }
 
 /** The sale with another basket; a refusal of an earlier checkout has had its answer with that. */

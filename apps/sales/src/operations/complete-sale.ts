@@ -4,7 +4,8 @@ import type { Answer, Idempotency, Key } from '@kassa/idempotency';
 import { isKassaError, KassaError } from '@kassa/problem';
 import { planCheckout, type Plan, type PlannedTender, type TenderRequest } from '../domain/checkout.ts';
 import { wrongState, type Line, type Sale, type Tender } from '../domain/sale.ts';
-import type { Checkout, LoadedSale, SignedIn, Store } from '../store.ts';
+import type { LoadedSale, SignedIn, Store } from '../store.ts';
+import type { Checkout } from '../store/checkouts.ts';
 import { actorOf, atRegister, saleNotFound } from './at-register.ts';
 import { saleBody } from './get-sale.ts';
 import { runCheckout, type CheckoutDeps, type Frozen } from './run-checkout.ts';
@@ -45,13 +46,21 @@ export async function completeSale(deps: CompleteDeps, input: CompleteSaleInput)
     async (saleId) => {
       const checkout = await deps.store.takeCheckout(saleId);
       const found = checkout && (await deps.store.loadSale(saleId, { shopId: by.shopId, registerId: null }));
-      if (!found) throw new KassaError('request-in-progress', { detail: `The sale is being completed. Ask GET /v1/sales/${saleId}.`, retryAfterSeconds: 1 });
+      if (!found)
+        throw new KassaError('request-in-progress', {
+          detail: `The sale is being completed. Ask GET /v1/sales/${saleId}.`,
+          retryAfterSeconds: 1,
+        });
       return answerWithin(deps, checkout, found);
     },
   );
 }
 
-async function freeze(deps: CompleteDeps, by: SignedIn, input: CompleteSaleInput): Promise<{ checkout: Checkout; frozen: Frozen }> {
+async function freeze(
+  deps: CompleteDeps,
+  by: SignedIn,
+  input: CompleteSaleInput,
+): Promise<{ checkout: Checkout; frozen: Frozen }> {
   for (let attempt = 1; ; attempt++) {
     const found = await deps.store.loadSale(input.saleId, by);
     if (!found) throw saleNotFound(input.saleId);
@@ -66,7 +75,12 @@ async function freeze(deps: CompleteDeps, by: SignedIn, input: CompleteSaleInput
   }
 }
 
-function planFor(deps: CompleteDeps, by: SignedIn, input: CompleteSaleInput, { sale, shop, till }: LoadedSale): { plan: Plan; lines: Line[] } {
+function planFor(
+  deps: CompleteDeps,
+  by: SignedIn,
+  input: CompleteSaleInput,
+  { sale, shop, till }: LoadedSale,
+): { plan: Plan; lines: Line[] } {
   if (till === null) throw new KassaError('register-unknown', { detail: `${by.registerId} is no register of ${shop.id}.` });
   const { country } = sale;
   if (!isCountryCode(country)) throw new Error(`sale ${sale.id} is in ${country}`);
@@ -104,7 +118,10 @@ function frozenSale(sale: Sale, plan: Plan, lines: Line[]): Sale {
     businessDate: plan.businessDate,
     refusal: null,
     lines,
-    tenders: [...sale.tenders.filter(({ tenderId }) => !planned.has(tenderId)), ...plan.tenders.map((tender) => pending(tender, plan.attempt))],
+    tenders: [
+      ...sale.tenders.filter(({ tenderId }) => !planned.has(tenderId)),
+      ...plan.tenders.map((tender) => pending(tender, plan.attempt)),
+    ],
   };
 }
 

@@ -6,7 +6,10 @@ import type { Store } from '../store.ts';
 import { saleNotFound, shopOf } from './at-register.ts';
 
 /** Answers a sale of the caller's shop; operators see all shops. Errors: not-found, register-required. */
-export async function getSale({ store }: { store: Pick<Store, 'loadSale'> }, { saleId, caller }: { saleId: string; caller: Caller }): Promise<Answer> {
+export async function getSale(
+  { store }: { store: Pick<Store, 'loadSale'> },
+  { saleId, caller }: { saleId: string; caller: Caller },
+): Promise<Answer> {
   const found = await store.loadSale(saleId, { shopId: shopOf(caller), registerId: null });
   if (!found) throw saleNotFound(saleId);
   return saleAnswer(found.sale);
@@ -35,18 +38,31 @@ export function saleBody(sale: Sale) {
     remainingMinor: isOpen ? Math.max(0, sale.totalMinor - handedMinor) : 0,
     vat: vatTable(lines),
     lines: lines.map(({ position: _position, ...line }) => line),
-    tenders: tenders.map(({ tenderId, attempt, method, capture, amountMinor, tenderedMinor, status, declineCode, authorisationCode, cardLabel }) => ({
-      tenderId,
-      attempt,
-      method,
-      capture,
-      amountMinor,
-      tenderedMinor,
-      status,
-      declineCode,
-      authorisationCode,
-      cardLabel,
-    })),
+    tenders: tenders.map(
+      ({
+        tenderId,
+        attempt,
+        method,
+        capture,
+        amountMinor,
+        tenderedMinor,
+        status,
+        declineCode,
+        authorisationCode,
+        cardLabel,
+      }) => ({
+        tenderId,
+        attempt,
+        method,
+        capture,
+        amountMinor,
+        tenderedMinor,
+        status,
+        declineCode,
+        authorisationCode,
+        cardLabel,
+      }),
+    ),
     nextAction: nextAction(sale),
   };
 }

@@ -46,7 +46,9 @@ export async function importFile(deps: ImportDeps, { kind, file, key }: ImportIn
   if (isOurs) return readFile(deps, id, { kind, file, key });
   // The key's fingerprint cannot know a body that streams; the file's own digest does.
   if (answer.headers?.['idempotency-replayed'] !== undefined && !(await catalogue.isSameFile(id, file.source))) {
-    throw new KassaError('idempotency-key-reused', { detail: 'This key was used for another file. Make a new key for a new file.' });
+    throw new KassaError('idempotency-key-reused', {
+      detail: 'This key was used for another file. Make a new key for a new file.',
+    });
   }
   return answer;
 }

@@ -37,7 +37,10 @@ export interface OpenSaleInput {
  * Errors: unknown-item, product-inactive, price-missing, serial-required (each with the line's pointer), price-changed, shop-closed,
  * already-exists, session-superseded, register-unknown, register-required.
  */
-export async function openSale(deps: OpenDeps, { id, lines: wanted, expectedTotalMinor, caller, key }: OpenSaleInput): Promise<Answer> {
+export async function openSale(
+  deps: OpenDeps,
+  { id, lines: wanted, expectedTotalMinor, caller, key }: OpenSaleInput,
+): Promise<Answer> {
   const by = atRegister(caller);
   return deps.idempotency.once(key, async () => {
     const at = deps.now();
@@ -46,13 +49,21 @@ export async function openSale(deps: OpenDeps, { id, lines: wanted, expectedTota
     const { shop, offers } = counter;
     if (shop.status === 'closed') throw new KassaError('shop-closed');
     const lines = wanted.map((line, n) =>
-      newLine(line, offers[n] ?? undefined, { lineId: deps.newId(), position: n + 1, pointer: `/lines/${n}`, vatBp: vatBpOn(shop, at) }),
+      newLine(line, offers[n] ?? undefined, {
+        lineId: deps.newId(),
+        position: n + 1,
+        pointer: `/lines/${n}`,
+        vatBp: vatBpOn(shop, at),
+      }),
     );
     refuseSerialSoldTwice(lines);
     const totalMinor = totalOf(lines);
     const { currency } = country(shop.country);
     if (expectedTotalMinor !== undefined && expectedTotalMinor !== totalMinor) {
-      throw new KassaError('price-changed', { detail: 'Show the customer the prices of today.', params: { expectedTotalMinor, totalMinor, currency } });
+      throw new KassaError('price-changed', {
+        detail: 'Show the customer the prices of today.',
+        params: { expectedTotalMinor, totalMinor, currency },
+      });
     }
     const sale: Sale = {
       id: id ?? deps.newId(),
@@ -97,7 +108,11 @@ interface NewLine {
 }
 
 /** Errors: unknown-item, product-inactive, price-missing, serial-required. */
-export function newLine({ gtin, sku, quantity, serials }: LineRequest, offer: Offer | undefined, { lineId, position, pointer, vatBp }: NewLine): Line {
+export function newLine(
+  { gtin, sku, quantity, serials }: LineRequest,
+  offer: Offer | undefined,
+  { lineId, position, pointer, vatBp }: NewLine,
+): Line {
   const priced = priceLine({ lineId, position, item: gtin ?? sku ?? '', quantity, serials }, offer, vatBp);
   if ('line' in priced) return priced.line;
   const { code, detail, params } = priced.refusal;
@@ -108,5 +123,9 @@ export function newLine({ gtin, sku, quantity, serials }: LineRequest, offer: Of
 /** Error: serial-required. */
 export function refuseSerialSoldTwice(lines: readonly Line[]): void {
   const twice = serialSoldTwice(lines);
-  if (twice) throw new KassaError('serial-required', { detail: `${twice.serial} of ${twice.sku} stands in the sale twice.`, params: twice });
+  if (twice)
+    throw new KassaError('serial-required', {
+      detail: `${twice.serial} of ${twice.sku} stands in the sale twice.`,
+      params: twice,
+    });
 }

@@ -8,7 +8,10 @@ export async function removeLine(deps: ChangeDeps, input: ChangeInput & { lineId
     move: 'change-basket',
     change({ sale }) {
       const removed = lineOf(sale, input.lineId);
-      return withLines(sale, sale.lines.filter((line) => line !== removed));
+      return withLines(
+        sale,
+        sale.lines.filter((line) => line !== removed),
+      );
     },
   });
 }

@@ -3,12 +3,14 @@ import type { Answer, Idempotency, Key } from '@kassa/idempotency';
 import { KassaError } from '@kassa/problem';
 import { resolve, undoAfter, type Resolution } from '../domain/checkout.ts';
 import type { Refusal, Sale } from '../domain/sale.ts';
-import type { Act, Checkout, LoadedSale, Store } from '../store.ts';
+import type { LoadedSale, Store } from '../store.ts';
+import type { Act, Checkout } from '../store/checkouts.ts';
 import { saleNotFound } from './at-register.ts';
 import { refusalAnswer, runCheckout, type CheckoutDeps } from './run-checkout.ts';
 
 export interface ResolveDeps extends CheckoutDeps {
-  store: CheckoutDeps['store'] & Pick<Store, 'loadSale' | 'openCheckout' | 'takeCheckout' | 'recordAct' | 'abortByHand' | 'endByHand'>;
+  store: CheckoutDeps['store'] &
+    Pick<Store, 'loadSale' | 'openCheckout' | 'takeCheckout' | 'recordAct' | 'abortByHand' | 'endByHand'>;
   idempotency: Idempotency;
   newId(): string;
 }
@@ -54,13 +56,22 @@ export async function resolveCheckout(deps: ResolveDeps, input: ResolveInput & {
     const answer = actAnswer(act, checkout);
     switch (decision) {
       case undefined:
-        throw new KassaError('wrong-state', { detail: `A checkout that is ${checkout.phase} cannot be decided by ${action}.`, params: { phase: checkout.phase } });
+        throw new KassaError('wrong-state', {
+          detail: `A checkout that is ${checkout.phase} cannot be decided by ${action}.`,
+          params: { phase: checkout.phase },
+        });
       case 'undo':
         await abort(deps, act, checkout, found, key, answer);
         break;
       case 'end-undone':
       case 'end-consumed':
-        await deps.store.endByHand(act, checkout, refusalAnswer(checkout, checkout.refusal ?? byOperator, aborted(found.sale)), key, answer);
+        await deps.store.endByHand(
+          act,
+          checkout,
+          refusalAnswer(checkout, checkout.refusal ?? byOperator, aborted(found.sale)),
+          key,
+          answer,
+        );
         break;
       default:
         decision satisfies never;
@@ -72,12 +83,21 @@ export async function resolveCheckout(deps: ResolveDeps, input: ResolveInput & {
 
 const byOperator: Refusal = { cause: 'operator-abort', detail: 'An operator aborted the sale.' };
 
-async function abort(deps: ResolveDeps, act: Act, checkout: Checkout, found: LoadedSale, key: Key, answer: Answer): Promise<void> {
+async function abort(
+  deps: ResolveDeps,
+  act: Act,
+  checkout: Checkout,
+  found: LoadedSale,
+  key: Key,
+  answer: Answer,
+): Promise<void> {
   const undo = undoAfter(checkout.plan.steps, checkout.plan.steps.length);
   await deps.store.abortByHand(act, byOperator, undo, key, answer);
   const { sale, shop } = found;
   const undone: Sale = { ...sale, state: 'COMPENSATING', version: sale.version + 1, refusal: byOperator };
-  deps.background(() => runCheckout(deps, { ...checkout, phase: 'COMPENSATING', refusal: byOperator, undo }, { sale: undone, shop }, 0));
+  deps.background(() =>
+    runCheckout(deps, { ...checkout, phase: 'COMPENSATING', refusal: byOperator, undo }, { sale: undone, shop }, 0),
+  );
 }
 
 function aborted(sale: Sale): Sale {
@@ -89,7 +109,9 @@ async function openCheckoutOf({ store }: ResolveDeps, saleId: string): Promise<{
   const found = checkout && (await store.loadSale(saleId, { shopId: null, registerId: null }));
   if (!checkout || !found) {
     const known = await store.loadSale(saleId, { shopId: null, registerId: null });
-    throw known ? new KassaError('not-found', { detail: `The sale is ${known.sale.state} and has no open checkout.` }) : saleNotFound(saleId);
+    throw known
+      ? new KassaError('not-found', { detail: `The sale is ${known.sale.state} and has no open checkout.` })
+      : saleNotFound(saleId);
   }
   return { checkout, found };
 }
@@ -100,5 +122,9 @@ function actOn({ newId }: ResolveDeps, act: Act['act'], checkout: Checkout, { sa
 }
 
 function actAnswer({ id, act, saleId, attempt }: Act, { phase }: Checkout): Answer {
-  return { status: 202, body: { actId: id, act, saleId, attempt, phaseBefore: phase }, headers: { location: `/v1/sales/${saleId}` } };
+  return {
+    status: 202,
+    body: { actId: id, act, saleId, attempt, phaseBefore: phase },
+    headers: { location: `/v1/sales/${saleId}` },
+  };
 }

@@ -1,4 +1,5 @@
-import type { Checkout, Store } from '../store.ts';
+import type { Store } from '../store.ts';
+import type { Checkout } from '../store/checkouts.ts';
 import { runCheckout, type CheckoutDeps } from './run-checkout.ts';
 
 export interface ResumeDeps extends CheckoutDeps {

@@ -4,7 +4,7 @@ import { planCheckout, type IntentBalance, type TenderRequest } from '../domain/
 import { priceLine } from '../domain/pricing.ts';
 import type { Sale } from '../domain/sale.ts';
 import type { Events } from '../events.ts';
-import type { Checkout } from '../store.ts';
+import type { Checkout } from '../store/checkouts.ts';
 import { runCheckout, type CheckoutDeps } from './run-checkout.ts';
 
 /*
@@ -41,7 +41,17 @@ const sale: Sale = {
   lines: [priced.line],
   tenders: [],
 };
-const shop = { id: 'dk-001', gln: '9', name: 'Elnord', address: 'A', postalCode: '1', city: 'K', timeZone: 'Europe/Copenhagen', country: 'dk', status: 'open' };
+const shop = {
+  id: 'dk-001',
+  gln: '9',
+  name: 'Elnord',
+  address: 'A',
+  postalCode: '1',
+  city: 'K',
+  timeZone: 'Europe/Copenhagen',
+  country: 'dk',
+  status: 'open',
+};
 
 const ways: Record<string, TenderRequest[]> = {
   card: [{ method: 'terminal', amountMinor: 10000 }],
@@ -68,7 +78,20 @@ function checkoutOf(tenders: TenderRequest[]): Checkout {
   if ('refusal' in planned) throw new Error(planned.refusal.detail);
   const { plan } = planned;
   const startedAt = '2026-03-02T10:15:00.000Z';
-  return { saleId: 's1', attempt: 1, phase: 'COMMITTING', plan, refusal: null, undo: null, undoRound: 0, keyScope: 'k', traceId: 't', instance: '/x', tries: 0, startedAt };
+  return {
+    saleId: 's1',
+    attempt: 1,
+    phase: 'COMMITTING',
+    plan,
+    refusal: null,
+    undo: null,
+    undoRound: 0,
+    keyScope: 'k',
+    traceId: 't',
+    instance: '/x',
+    tries: 0,
+    startedAt,
+  };
 }
 
 /** The world of one test: `fails` names the call that goes wrong (its nth time is not counted; it goes wrong once) and how. */
@@ -78,7 +101,11 @@ function world(fails: { call: string; how: Outcome } | undefined = undefined) {
   let left = fails;
 
   /** Notes the call; what it does happens unless it is refused or the process dies before. */
-  function step<Done>(call: string, happen: () => Done, refusal: Exclude<Said, { outcome: 'done' }>): Promise<Done | Exclude<Said, { outcome: 'done' }>> {
+  function step<Done>(
+    call: string,
+    happen: () => Done,
+    refusal: Exclude<Said, { outcome: 'done' }>,
+  ): Promise<Done | Exclude<Said, { outcome: 'done' }>> {
     calls.push(call);
     const how = left?.call === call ? left.how : undefined;
     if (how === undefined) return Promise.resolve(happen());
@@ -90,10 +117,25 @@ function world(fails: { call: string; how: Outcome } | undefined = undefined) {
   }
 
   const done = (): Said => ({ outcome: 'done' });
-  const stock = (code: 'insufficient-stock' | 'reservation-expired') => ({ outcome: 'refused' as const, code, detail: 'No stock.' });
-  const declined = { outcome: 'refused' as const, code: 'payment-declined' as const, detail: 'Declined.', declineCode: 'do-not-honour' };
+  const stock = (code: 'insufficient-stock' | 'reservation-expired') => ({
+    outcome: 'refused' as const,
+    code,
+    detail: 'No stock.',
+  });
+  const declined = {
+    outcome: 'refused' as const,
+    code: 'payment-declined' as const,
+    detail: 'Declined.',
+    declineCode: 'do-not-honour',
+  };
   const intent = (id: string, facts: Partial<IntentBalance>) => {
-    const before = intents.get(id) ?? { status: 'requires_method', authorisedMinor: 0, capturedMinor: 0, refundedMinor: 0, voidedMinor: 0 };
+    const before = intents.get(id) ?? {
+      status: 'requires_method',
+      authorisedMinor: 0,
+      capturedMinor: 0,
+      refundedMinor: 0,
+      voidedMinor: 0,
+    };
     intents.set(id, { ...before, ...facts });
   };
   const paid = (id: string, facts: Partial<IntentBalance>): PaymentSaid => {
@@ -112,26 +154,42 @@ function world(fails: { call: string; how: Outcome } | undefined = undefined) {
     authorise: (_plan, { tenderId, intentId, amountMinor }) =>
       step(`authorise ${name(tenderId)}`, () => paid(intentId, { status: 'authorised', authorisedMinor: amountMinor }), declined),
     purchase: (_plan, { tenderId, intentId, amountMinor }) =>
-      step(`purchase ${name(tenderId)}`, () => paid(intentId, { status: 'captured', authorisedMinor: amountMinor, capturedMinor: amountMinor }), declined),
+      step(
+        `purchase ${name(tenderId)}`,
+        () => paid(intentId, { status: 'captured', authorisedMinor: amountMinor, capturedMinor: amountMinor }),
+        declined,
+      ),
     capture: (_plan, { tenderId, intentId, amountMinor }) =>
       step(`capture ${name(tenderId)}`, () => paid(intentId, { status: 'captured', capturedMinor: amountMinor }), declined),
     balance: async (intentId) => {
-      const balance = await step(`ask ${name(intentId.replace('intent/', ''))}`, () => intents.get(intentId) ?? null, { outcome: 'unknown', problem: 'unavailable' });
+      const balance = await step(`ask ${name(intentId.replace('intent/', ''))}`, () => intents.get(intentId) ?? null, {
+        outcome: 'unknown',
+        problem: 'unavailable',
+      });
       return balance as Awaited<ReturnType<Payments['balance']>>;
     },
     cancel: (intentId, id) =>
-      step(id, () => {
-        intent(intentId, { status: 'voided', voidedMinor: intents.get(intentId)?.authorisedMinor ?? 0 });
-        return done();
-      }, declined),
+      step(
+        id,
+        () => {
+          intent(intentId, { status: 'voided', voidedMinor: intents.get(intentId)?.authorisedMinor ?? 0 });
+          return done();
+        },
+        declined,
+      ),
     refund: (intentId, id) =>
-      step(id, () => {
-        intent(intentId, { status: 'refunded', refundedMinor: intents.get(intentId)?.capturedMinor ?? 0 });
-        return done();
-      }, declined),
+      step(
+        id,
+        () => {
+          intent(intentId, { status: 'refunded', refundedMinor: intents.get(intentId)?.capturedMinor ?? 0 });
+          return done();
+        },
+        declined,
+      ),
   };
 
-  const record = async (call: string): Promise<void> => void (await step(call, () => undefined, { outcome: 'unknown', problem: '' }));
+  const record = async (call: string): Promise<void> =>
+    void (await step(call, () => undefined, { outcome: 'unknown', problem: '' }));
   const store: CheckoutDeps['store'] = {
     async finish(_checkout, _at, draft) {
       await record('FINISH');
@@ -211,21 +269,26 @@ const points = Object.entries(happy).flatMap(([way, steps]) => steps.map((call) 
 const remote = points.filter(({ call }) => call === call.toLowerCase() || /^(reserve|purchase|capture|authorise)/.test(call));
 
 describe('an outcome is unknown, or its reply is lost: nothing is guessed, and the walk is repeated from its start', () => {
-  test.each(remote.flatMap((point) => (['unknown', 'lost reply'] as const).map((how) => ({ ...point, how }))))('$way, $call: $how', async ({ way, call, how }) => {
-    const { calls, run, intents } = world({ call, how });
-    const checkout = checkoutOf(ways[way]!);
-    const first = await run(checkout);
-    const steps: string[] = happy[way];
-    const isConsume = call === 'consume';
-    expect(first === undefined).toBe(!isConsume);
-    expect(calls).toEqual([...steps.slice(0, steps.indexOf(call) + 1), 'later: unavailable']);
+  test.each(remote.flatMap((point) => (['unknown', 'lost reply'] as const).map((how) => ({ ...point, how }))))(
+    '$way, $call: $how',
+    async ({ way, call, how }) => {
+      const { calls, run, intents } = world({ call, how });
+      const checkout = checkoutOf(ways[way]!);
+      const first = await run(checkout);
+      const steps: string[] = happy[way];
+      const isConsume = call === 'consume';
+      expect(first === undefined).toBe(!isConsume);
+      expect(calls).toEqual([...steps.slice(0, steps.indexOf(call) + 1), 'later: unavailable']);
 
-    calls.length = 0;
-    const again = await run(isConsume ? { ...checkout, phase: 'CONSUMING' } : checkout);
-    expect(again).toMatchObject({ status: 200 });
-    expect(calls).toEqual(isConsume ? ['consume', 'ENDED'] : steps);
-    expect([...intents.values()].reduce((sum, { capturedMinor, refundedMinor }) => sum + capturedMinor - refundedMinor, 0)).toBe(10000);
-  });
+      calls.length = 0;
+      const again = await run(isConsume ? { ...checkout, phase: 'CONSUMING' } : checkout);
+      expect(again).toMatchObject({ status: 200 });
+      expect(calls).toEqual(isConsume ? ['consume', 'ENDED'] : steps);
+      expect(
+        [...intents.values()].reduce((sum, { capturedMinor, refundedMinor }) => sum + capturedMinor - refundedMinor, 0),
+      ).toBe(10000);
+    },
+  );
 });
 
 describe('the process dies at a step: whoever takes the plan up walks it from its start, with the same ids', () => {
@@ -245,12 +308,22 @@ describe('the process dies at a step: whoever takes the plan up walks it from it
 });
 
 describe('the undo itself goes wrong: it is repeated until it is done, and what can be undone is not kept waiting', () => {
-  const refused = { phase: 'COMPENSATING' as const, refusal: { cause: 'payment-declined' as const, detail: 'Declined.', tenderId: 'tender/0' } };
+  const refused = {
+    phase: 'COMPENSATING' as const,
+    refusal: { cause: 'payment-declined' as const, detail: 'Declined.', tenderId: 'tender/0' },
+  };
 
   async function refusedAtCash(fails: { call: string; how: Outcome }) {
     const made = world(fails);
     const checkout = checkoutOf(ways['split']!);
-    for (const tender of [1, 2]) made.intents.set(`intent/tender/${tender}`, { status: 'captured', authorisedMinor: 100, capturedMinor: 100, refundedMinor: 0, voidedMinor: 0 });
+    for (const tender of [1, 2])
+      made.intents.set(`intent/tender/${tender}`, {
+        status: 'captured',
+        authorisedMinor: 100,
+        capturedMinor: 100,
+        refundedMinor: 0,
+        voidedMinor: 0,
+      });
     const undo = checkout.plan.steps.flatMap((step) => ('undo' in step ? [step.undo] : [])).reverse();
     const begun = { ...checkout, ...refused, undo };
     const first = await made.run(begun);

@@ -5,7 +5,8 @@ import { howToReturn, retryDelayMs, undoAfter, type Plan, type Step, type Undo }
 import { issueReceipt, renderReceipt, type Paid } from '../domain/receipt.ts';
 import { moveAfterUndo, moveFrom, nextAction, type Refusal, type Sale, type Tender } from '../domain/sale.ts';
 import type { Events } from '../events.ts';
-import type { Checkout, Finished, LoadedSale, Store } from '../store.ts';
+import type { LoadedSale, Store } from '../store.ts';
+import type { Checkout, Finished } from '../store/checkouts.ts';
 import { saleAnswer, saleBody } from './get-sale.ts';
 
 export interface CheckoutDeps {
@@ -44,7 +45,12 @@ type Advance = { ended: Answer } | { stopped: string };
  * Where an outcome stays unknown, it tries again for `patienceMs`, and is then put off: undefined, and resume-checkouts goes on with it.
  * The same where someone else ended the checkout meanwhile. It never throws.
  */
-export async function runCheckout(deps: CheckoutDeps, checkout: Checkout, frozen: Frozen, patienceMs: number): Promise<Answer | undefined> {
+export async function runCheckout(
+  deps: CheckoutDeps,
+  checkout: Checkout,
+  frozen: Frozen,
+  patienceMs: number,
+): Promise<Answer | undefined> {
   const { store, events, settings } = deps;
   const giveUpAt = deps.now().getTime() + patienceMs;
   const hold = holdLease(deps, checkout);
@@ -113,15 +119,24 @@ async function walk(deps: CheckoutDeps, plan: Plan): Promise<Walked> {
     const tenderId = 'tenderId' in step ? step.tenderId : undefined;
     if (said.outcome === 'refused') {
       const { code, detail, declineCode, lines } = said;
-      const facts = { ...(tenderId && { tenderId }), ...(declineCode && { declineCode }), ...(lines === undefined ? {} : { lines }) };
+      const facts = {
+        ...(tenderId && { tenderId }),
+        ...(declineCode && { declineCode }),
+        ...(lines === undefined ? {} : { lines }),
+      };
       return { outcome: 'refused', at, refusal: { cause: code, detail, ...facts } };
     }
-    if (tenderId !== undefined && 'cardLabel' in said) paid.push({ tenderId, authorisationCode: said.authorisationCode, cardLabel: said.cardLabel });
+    if (tenderId !== undefined && 'cardLabel' in said)
+      paid.push({ tenderId, authorisationCode: said.authorisationCode, cardLabel: said.cardLabel });
   }
   return { outcome: 'paid', paid: latestPerTender(paid) };
 }
 
-function take({ inventory, payments }: CheckoutDeps, plan: Plan, step: Exclude<Step, { step: 'finish' }>): Promise<Said | PaymentSaid> {
+function take(
+  { inventory, payments }: CheckoutDeps,
+  plan: Plan,
+  step: Exclude<Step, { step: 'finish' }>,
+): Promise<Said | PaymentSaid> {
   switch (step.step) {
     case 'reserve':
       return inventory.reserve(plan, step);
@@ -171,7 +186,11 @@ function finished(sale: Sale, plan: Plan, { shop }: Frozen, paid: Paid[], number
   const receipt = issueReceipt({ number, plan, lines: sale.lines, paid, shop });
   const tenders = sale.tenders.map((tender) => settled(tender, plan, paid));
   const { headers } = saleAnswer(sale);
-  const body = { ...saleBody({ ...sale, tenders, receiptNumber: number }), receipt, receiptText: renderReceipt(receipt, { isCopy: false }) };
+  const body = {
+    ...saleBody({ ...sale, tenders, receiptNumber: number }),
+    receipt,
+    receiptText: renderReceipt(receipt, { isCopy: false }),
+  };
   return { receipt, answer: { status: 200, body, headers: headers ?? {} } };
 }
 

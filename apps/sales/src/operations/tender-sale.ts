@@ -15,7 +15,11 @@ export async function tenderSale(deps: ChangeDeps, input: ChangeInput & { tender
     change({ sale, till }) {
       const live = liveTenders(sale);
       if (sale.lines.length === 0) throw new KassaError('sale-empty', { detail: 'Scan an item first.' });
-      if (live.length >= tendersMax) throw new KassaError('tender-not-allowed', { detail: `A sale takes at most ${tendersMax} tenders.`, params: { tendersMax } });
+      if (live.length >= tendersMax)
+        throw new KassaError('tender-not-allowed', {
+          detail: `A sale takes at most ${tendersMax} tenders.`,
+          params: { tendersMax },
+        });
       if (till === null) throw new KassaError('register-unknown');
       const handed = fromRequest(input.tender, till, deps.newId());
       const fault = tenderFault(handed.method, handed.capture, till);
@@ -28,12 +32,14 @@ export async function tenderSale(deps: ChangeDeps, input: ChangeInput & { tender
 
 /** Takes a tender off a sale again; with the last one the basket may be changed again. Errors: not-found, and those of changeSale. */
 export async function removeTender(deps: ChangeDeps, input: ChangeInput & { tenderId: string }): Promise<Answer> {
-  const others = (sale: Sale) => sale.tenders.filter((tender) => tender.tenderId !== input.tenderId || tender.status !== 'PENDING');
+  const others = (sale: Sale) =>
+    sale.tenders.filter((tender) => tender.tenderId !== input.tenderId || tender.status !== 'PENDING');
   return changeSale(deps, input, {
     move: (sale) => (liveTenders({ ...sale, tenders: others(sale) }).length === 0 ? 'remove-last-tender' : 'remove-tender'),
     change({ sale }) {
       const tenders = others(sale);
-      if (tenders.length === sale.tenders.length) throw new KassaError('not-found', { detail: `The sale has no tender ${input.tenderId}.` });
+      if (tenders.length === sale.tenders.length)
+        throw new KassaError('not-found', { detail: `The sale has no tender ${input.tenderId}.` });
       return { ...sale, tenders };
     },
   });
@@ -42,7 +48,10 @@ export async function removeTender(deps: ChangeDeps, input: ChangeInput & { tend
 function refuseTooMuch(sale: Sale, live: Tender[], { method, amountMinor }: TenderRequest): void {
   const remainingMinor = sale.totalMinor - live.reduce((sum, tender) => sum + tender.tenderedMinor, 0);
   if (remainingMinor > 0 && (method === 'cash' || amountMinor <= remainingMinor)) return;
-  const detail = remainingMinor > 0 ? `${remainingMinor} minor units remain to be paid, and only cash gives change.` : 'The tenders cover the sale already.';
+  const detail =
+    remainingMinor > 0
+      ? `${remainingMinor} minor units remain to be paid, and only cash gives change.`
+      : 'The tenders cover the sale already.';
   throw new KassaError('overpaid', { detail, params: { remainingMinor, currency: sale.currency } });
 }
 

@@ -26,15 +26,24 @@ export interface ImportFile {
 
 export type Catalogue = ReturnType<typeof createCatalogue>;
 
-const positionStatement: Statement = { name: 'catalogue_position', text: 'SELECT epoch, seq, as_of AS "asOf" FROM feed_position' };
+const positionStatement: Statement = {
+  name: 'catalogue_position',
+  text: 'SELECT epoch, seq, as_of AS "asOf" FROM feed_position',
+};
 
-const productsCte = (param: string, condition: string) => `products_put AS (INSERT INTO products AS o (sku, gtin, name, item_group, is_serialised, is_active)
+const productsCte = (
+  param: string,
+  condition: string,
+) => `products_put AS (INSERT INTO products AS o (sku, gtin, name, item_group, is_serialised, is_active)
     SELECT n.* FROM jsonb_to_recordset(${param}::jsonb) AS n (sku text, gtin text, name text, "itemGroup" text, "isSerialised" boolean, "isActive" boolean)
     WHERE ${condition}
     ON CONFLICT (sku) DO UPDATE SET gtin = excluded.gtin, name = excluded.name, item_group = excluded.item_group, is_serialised = excluded.is_serialised,
       is_active = excluded.is_active RETURNING o.sku)`;
 
-const shopsCte = (param: string, condition: string) => `shops_put AS (INSERT INTO shops AS o (id, gln, name, country, address, postal_code, city, time_zone, status)
+const shopsCte = (
+  param: string,
+  condition: string,
+) => `shops_put AS (INSERT INTO shops AS o (id, gln, name, country, address, postal_code, city, time_zone, status)
     SELECT n.* FROM jsonb_to_recordset(${param}::jsonb) AS n (id text, gln text, name text, country text, address text, "postalCode" text, city text,
       "timeZone" text, status text)
     WHERE ${condition}
@@ -105,13 +114,22 @@ const digestStatement: Statement = { name: 'catalogue_digest', text: 'SELECT dig
 
 /** The catalogue a till sells from: our copies of inventory's products and shops, and the prices and registers the retailer imports. */
 export function createCatalogue(db: Database, { leaseMs }: { leaseMs: number }) {
-  const importers: Record<ImportKind, (file: ImportFile, refuse: (rows: RefusedRow[]) => Promise<void>) => Promise<ImportReport>> = {
+  const importers: Record<
+    ImportKind,
+    (file: ImportFile, refuse: (rows: RefusedRow[]) => Promise<void>) => Promise<ImportReport>
+  > = {
     prices: ({ source, charset }, refuse) => {
       const key = ({ country: code, sku, valid_from }: PriceRow) => `${code} ${sku} ${valid_from}`;
       return importCsv(source, { charset, schema: priceRow, key, refuse, apply: (rows) => applyPrices(db, rows) });
     },
     registers: ({ source, charset }, refuse) =>
-      importCsv(source, { charset, schema: registerRow, key: (row) => row.register_id, refuse, apply: (rows) => applyRegisters(db, rows) }),
+      importCsv(source, {
+        charset,
+        schema: registerRow,
+        key: (row) => row.register_id,
+        refuse,
+        apply: (rows) => applyRegisters(db, rows),
+      }),
   };
 
   return {
@@ -178,7 +196,12 @@ export function createCatalogue(db: Database, { leaseMs }: { leaseMs: number }) 
       return { report, digest: hash.digest('hex') };
     },
 
-    async endImport(id: string, { report, digest }: { report: ImportReport; digest: string }, key: Key, answer: Answer): Promise<void> {
+    async endImport(
+      id: string,
+      { report, digest }: { report: ImportReport; digest: string },
+      key: Key,
+      answer: Answer,
+    ): Promise<void> {
       const { rows, accepted, unchanged, refused } = report;
       await db.query(endImportStatement, [...finishValues(key.scope, answer), id, rows, accepted, unchanged, refused, digest]);
     },
@@ -206,7 +229,11 @@ const priceRow = z.object({
   price_minor: integer(0, 1_000_000_000_000),
   currency: text(3),
   valid_from: day,
-  valid_to: z.string().trim().transform((value) => (value === '' ? null : value)).pipe(day.nullable()),
+  valid_to: z
+    .string()
+    .trim()
+    .transform((value) => (value === '' ? null : value))
+    .pipe(day.nullable()),
 });
 type PriceRow = z.output<typeof priceRow>;
 
@@ -216,26 +243,39 @@ const registerRow = z.object({
   shop_id: text(40).pipe(z.string().regex(/^[a-z0-9-]+$/, 'is not an id such as dk-001')),
   name: text(80),
   kind: text(10).pipe(z.enum(['desktop', 'mobile', 'web'], 'is not desktop, mobile or web')),
-  terminal_id: z.string().trim().max(60, 'is longer than 60 characters').transform((value) => (value === '' ? null : value)),
+  terminal_id: z
+    .string()
+    .trim()
+    .max(60, 'is longer than 60 characters')
+    .transform((value) => (value === '' ? null : value)),
 });
 type RegisterRow = z.output<typeof registerRow>;
 
 async function applyPrices(db: Database, rows: NumberedRow<PriceRow>[]): Promise<Outcome[]> {
   const outcomes = rows.map(({ value }) => priceFault(value));
   const sound = rows.flatMap(({ value }, n) => (outcomes[n] === undefined ? [{ n, ...value }] : []));
-  const { rows: said } = await db.query<{ n: number; outcome: string; otherFrom: string; otherTo: string | null }>(pricesStatement, [JSON.stringify(sound)]);
+  const { rows: said } = await db.query<{ n: number; outcome: string; otherFrom: string; otherTo: string | null }>(
+    pricesStatement,
+    [JSON.stringify(sound)],
+  );
   for (const { n, outcome, otherFrom, otherTo } of said) {
     const detail = `Its days overlap with the price valid from ${otherFrom} to ${otherTo ?? 'further notice'}; end that one first.`;
-    outcomes[n] = outcome === 'overlap' ? { column: 'valid_from', code: 'price-overlap', detail } : (outcome as 'accepted' | 'unchanged');
+    outcomes[n] =
+      outcome === 'overlap' ? { column: 'valid_from', code: 'price-overlap', detail } : (outcome as 'accepted' | 'unchanged');
   }
   return outcomes as Outcome[];
 }
 
 function priceFault({ country: code, currency, valid_from, valid_to }: PriceRow): Outcome | undefined {
   const expected = country(code).currency;
-  if (currency !== expected) return { column: 'currency', code: 'currency-mismatch', detail: `Prices of ${code} are in ${expected}, not in ${currency}.` };
+  if (currency !== expected)
+    return { column: 'currency', code: 'currency-mismatch', detail: `Prices of ${code} are in ${expected}, not in ${currency}.` };
   if (valid_to !== null && valid_to <= valid_from) {
-    return { column: 'valid_to', code: 'invalid-value', detail: `valid_to ${valid_to} is not after valid_from ${valid_from}; it is the first day without the price.` };
+    return {
+      column: 'valid_to',
+      code: 'invalid-value',
+      detail: `valid_to ${valid_to} is not after valid_from ${valid_from}; it is the first day without the price.`,
+    };
   }
   return undefined;
 }
@@ -249,11 +289,14 @@ async function applyRegisters(db: Database, rows: NumberedRow<RegisterRow>[]): P
     kind: value.kind,
     terminalId: value.terminal_id,
   }));
-  const { rows: said } = await db.query<{ n: number; outcome: string; otherShop: string }>(registersStatement, [JSON.stringify(incoming)]);
+  const { rows: said } = await db.query<{ n: number; outcome: string; otherShop: string }>(registersStatement, [
+    JSON.stringify(incoming),
+  ]);
   const outcomes: Outcome[] = [];
   for (const { n, outcome, otherShop } of said) {
     const detail = `The register belongs to ${otherShop}, where its receipt numbers are; give the new place a register of its own.`;
-    outcomes[n] = outcome === 'moved' ? { column: 'shop_id', code: 'register-moved', detail } : (outcome as 'accepted' | 'unchanged');
+    outcomes[n] =
+      outcome === 'moved' ? { column: 'shop_id', code: 'register-moved', detail } : (outcome as 'accepted' | 'unchanged');
   }
   return outcomes;
 }

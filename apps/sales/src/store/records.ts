@@ -94,7 +94,10 @@ export type Records = ReturnType<typeof createRecords>;
 export function createRecords(prisma: PrismaClient) {
   return {
     /** Newest first. */
-    async listSales({ shopId, state, registerId, receiptNumber }: SaleFilter, { after, limit }: Cut<[openedAt: string, id: string]>): Promise<SaleSummary[]> {
+    async listSales(
+      { shopId, state, registerId, receiptNumber }: SaleFilter,
+      { after, limit }: Cut<[openedAt: string, id: string]>,
+    ): Promise<SaleSummary[]> {
       const where: Prisma.SaleWhereInput = {
         ...(shopId === null ? {} : { shopId }),
         ...(state === undefined ? {} : { state }),
@@ -102,7 +105,12 @@ export function createRecords(prisma: PrismaClient) {
         ...(receiptNumber === undefined ? {} : { receiptNumber }),
         ...(after === undefined ? {} : { OR: [{ openedAt: { lt: after[0] } }, { openedAt: after[0], id: { lt: after[1] } }] }),
       };
-      const rows = await prisma.sale.findMany({ where, orderBy: [{ openedAt: 'desc' }, { id: 'desc' }], take: limit + 1, omit: { receipt: true } });
+      const rows = await prisma.sale.findMany({
+        where,
+        orderBy: [{ openedAt: 'desc' }, { id: 'desc' }],
+        take: limit + 1,
+        omit: { receipt: true },
+      });
       return rows.map((row) => ({
         id: row.id,
         shopId: row.shopId,
@@ -159,14 +167,24 @@ export function createRecords(prisma: PrismaClient) {
     },
 
     /** Checkouts with something left to do, oldest first; with `startedBefore` only those that should long have ended. */
-    async listCheckouts(startedBefore: Date | undefined, { after, limit }: Cut<[startedAt: string, saleId: string]>): Promise<CheckoutSummary[]> {
+    async listCheckouts(
+      startedBefore: Date | undefined,
+      { after, limit }: Cut<[startedAt: string, saleId: string]>,
+    ): Promise<CheckoutSummary[]> {
       const where: Prisma.CheckoutWhereInput = {
         leaseUntil: { not: null },
         ...(startedBefore === undefined ? {} : { startedAt: { lt: startedBefore } }),
-        ...(after === undefined ? {} : { OR: [{ startedAt: { gt: after[0] } }, { startedAt: after[0], saleId: { gt: after[1] } }] }),
+        ...(after === undefined
+          ? {}
+          : { OR: [{ startedAt: { gt: after[0] } }, { startedAt: after[0], saleId: { gt: after[1] } }] }),
       };
       const include = { sale: { select: { shopId: true, registerId: true } } };
-      const rows = await prisma.checkout.findMany({ where, orderBy: [{ startedAt: 'asc' }, { saleId: 'asc' }], take: limit + 1, include });
+      const rows = await prisma.checkout.findMany({
+        where,
+        orderBy: [{ startedAt: 'asc' }, { saleId: 'asc' }],
+        take: limit + 1,
+        include,
+      });
       return rows.map((row) => ({
         saleId: row.saleId,
         shopId: row.sale.shopId,
@@ -184,7 +202,11 @@ export function createRecords(prisma: PrismaClient) {
     async listActs({ after, limit }: Cut<string>): Promise<RecordedAct[]> {
       const where = after === undefined ? {} : { id: { gt: after } };
       const rows = await prisma.operatorAct.findMany({ where, orderBy: { id: 'asc' }, take: limit + 1 });
-      return rows.map(({ doneAt, facts, ...row }) => ({ ...row, doneAt: doneAt.toISOString(), facts: facts as Record<string, unknown> }));
+      return rows.map(({ doneAt, facts, ...row }) => ({
+        ...row,
+        doneAt: doneAt.toISOString(),
+        facts: facts as Record<string, unknown>,
+      }));
     },
 
     /** Undefined where there is no such import. */
