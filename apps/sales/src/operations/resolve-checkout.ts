@@ -29,14 +29,15 @@ export interface ResolveInput {
  */
 export async function resumeCheckout(deps: ResolveDeps, input: ResolveInput): Promise<Answer> {
   return deps.idempotency.once(input.key, async () => {
-    const { checkout, found } = await openCheckoutOf(deps, input.saleId);
+    const { checkout } = await openCheckoutOf(deps, input.saleId);
     const act = actOn(deps, 'resume', checkout, input);
     const answer = actAnswer(act, checkout);
     await deps.store.recordAct(act, input.key, answer);
     deps.events.operatorActed('resume', input.saleId, act.subject);
     deps.background(async () => {
       const taken = await deps.store.takeCheckout(input.saleId);
-      if (taken) await runCheckout(deps, taken, found, 0);
+      const found = taken && (await deps.store.loadSale(input.saleId, anywhere));
+      if (found) await runCheckout(deps, taken, found, 0);
     });
     return answer;
   });
@@ -81,6 +82,9 @@ export async function resolveCheckout(deps: ResolveDeps, input: ResolveInput & {
   });
 }
 
+/** Operators belong to no shop. */
+const anywhere = { shopId: null, registerId: null };
+
 const byOperator: Refusal = { cause: 'operator-abort', detail: 'An operator aborted the sale.' };
 
 async function abort(
@@ -106,9 +110,9 @@ function aborted(sale: Sale): Sale {
 
 async function openCheckoutOf({ store }: ResolveDeps, saleId: string): Promise<{ checkout: Checkout; found: LoadedSale }> {
   const checkout = await store.openCheckout(saleId);
-  const found = checkout && (await store.loadSale(saleId, { shopId: null, registerId: null }));
+  const found = checkout && (await store.loadSale(saleId, anywhere));
   if (!checkout || !found) {
-    const known = await store.loadSale(saleId, { shopId: null, registerId: null });
+    const known = await store.loadSale(saleId, anywhere);
     throw known
       ? new KassaError('not-found', { detail: `The sale is ${known.sale.state} and has no open checkout.` })
       : saleNotFound(saleId);
