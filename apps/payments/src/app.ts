@@ -33,6 +33,7 @@ export interface Overrides {
   now(): Date;
 }
 
+/** How long answers to clients' keys and the ids of the provider's events are kept. */
 const retentionDays = 30;
 const purgeEveryMs = 3_600_000;
 
@@ -104,6 +105,7 @@ export async function createApp(config: Config, log: Logger, overrides: Partial<
         keepDoing('resolve unknown transactions', config.RESOLVE_EVERY_MS, () => resolveDue(deps)),
         keepDoing('expire authorisations', config.EXPIRE_EVERY_MS, () => expireAuthorisations(deps)),
         keepDoing('forget old answers', purgeEveryMs, () => idempotency.purge()),
+        keepDoing('forget old events', purgeEveryMs, () => deps.store.forgetEvents(retentionDays)),
       ];
       return {
         http: await http.listen(config.HOST, config.HTTP_PORT),

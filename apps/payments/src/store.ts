@@ -261,6 +261,11 @@ export function createStore(db: Database, prisma: PrismaClient, timing: Timing) 
       return rows.map((row) => ({ transaction: toTransaction(row.result), now: row.now }));
     },
 
+    /** Forgets events that came so many days ago, at most 1,000 a call; answers how many. One that comes again after that changes nothing either. */
+    async forgetEvents(afterDays: number): Promise<number> {
+      return (await db.query(forgetEvents, [afterDays])).rows.length;
+    },
+
     /** Marks authorisations that ran out of time and begins to void what is left of them. */
     async expireAuthorisations(limit: number): Promise<(Movement & { transaction: Transaction })[]> {
       const { rows } = await db.query<{ result: AnswerRow }>(expireAuthorisations, [limit, timing.leaseMs, timeouts]);
@@ -424,6 +429,12 @@ const claimDue: Statement = {
       next_attempt_at = now() + LEAST(1000 * 2 ^ LEAST(attempts, 10), 60000) * interval '1 ms'
     WHERE id IN (SELECT id FROM transactions WHERE next_attempt_at <= now() ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED)
     RETURNING to_jsonb(t) AS result, clock_timestamp() AS now`,
+};
+const forgetEvents: Statement = {
+  name: 'provider_event_forget',
+  text: `DELETE FROM provider_events WHERE (provider, event_id) IN (
+      SELECT provider, event_id FROM provider_events WHERE received_at < now() - $1 * interval '1 day' LIMIT 1000 FOR UPDATE SKIP LOCKED)
+    RETURNING 1`,
 };
 const expireAuthorisations: Statement = {
   name: 'authorisation_expire',

@@ -127,6 +127,7 @@ CREATE TABLE provider_events (
   received_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (provider, event_id)
 );
+CREATE INDEX provider_events_received_at ON provider_events (received_at);
 
 -- Where a payment stands, by what its transactions add up to. domain/intent.ts has the same rule in TypeScript.
 CREATE FUNCTION payment_intent_status_v1(i payment_intents) RETURNS text LANGUAGE sql IMMUTABLE AS $$
