@@ -36,7 +36,10 @@ function definitions(): Definition[] {
     return (JSON.parse(output) as { items: Definition[] }).items;
   } catch (error) {
     const words = (error as { stderr?: string }).stderr ?? (error as Error).message;
-    throw new Failure('kubectl cannot read the definitions of a cluster; connect it to one that has Kassa’s operators.', words);
+    throw new Failure(
+      'kubectl cannot read the definitions of a cluster; connect it to one that has Kassa’s operators.',
+      words.trim().split('\n').at(-1),
+    );
   }
 }
 
