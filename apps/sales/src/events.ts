@@ -99,15 +99,12 @@ export function createEvents(log: Log) {
       acts.add(1, { act });
       log.warn({ act, saleId, subject }, 'an operator decided on a checkout');
     },
-    /** Said once when the feed is found, lost or read anew, not at each attempt to find it. */
-    feedChanged(now: FeedState) {
-      if (now.connection === feed || now.connection === 'connecting') return;
-      feed = now.connection;
-      const facts = { connection: now.connection, ...now.position };
-      if (now.connection === 'lost')
-        log.warn({ ...facts, err: now.failure }, 'the feed of inventory is lost; prices and products are as they were');
-      else
-        log.info(facts, now.connection === 'following' ? 'the feed of inventory is heard' : 'products and shops are read anew');
+    /** Said once when the feed is found and when it is lost, not at each attempt to find it again. */
+    feedChanged({ connection, position, failure }: FeedState) {
+      if (connection === feed || (connection !== 'following' && connection !== 'lost')) return;
+      feed = connection;
+      if (connection === 'following') log.info({ ...position }, 'the feed of inventory is heard');
+      else log.warn({ ...position, err: failure }, 'the feed of inventory is lost; products and shops stay as they are');
     },
   };
 }
