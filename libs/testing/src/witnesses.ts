@@ -119,7 +119,7 @@ export interface Comparison {
   };
 }
 
-/** What is kept of a transaction while the others speak: 100,000 sales take some 60 MB in all. */
+/** What is kept of a transaction while the others speak: 100,000 sales take some 100 MB in all. */
 interface Movement {
   intentId: string;
   kind: string;
@@ -133,7 +133,8 @@ interface Movement {
 /** The sums over an intent's transactions that succeeded. */
 interface Payment {
   reference: string;
-  currencies: Set<string>;
+  /** As "DKK"; "DKK and SEK" where it was paid in two. */
+  currencies: string;
   /** How often money was taken. */
   takings: number;
   keptMinor: number;
@@ -142,7 +143,9 @@ interface Payment {
   isOfSale: boolean;
 }
 
-interface Held extends ReservationWitness {
+interface Held extends Omit<ReservationWitness, 'lines'> {
+  /** Its lines in words. */
+  taken: string;
   isOfSale: boolean;
 }
 
@@ -174,9 +177,9 @@ export async function compareWitnesses(witnesses: Witnesses): Promise<Comparison
     }
     for (const [id, movement] of movements) missInLedger(id, movement, tell);
   }
-  for await (const reservation of witnesses.reservations) {
+  for await (const { lines, ...reservation } of witnesses.reservations) {
     counts.reservations++;
-    reservations.set(reservation.reservationId, { ...reservation, isOfSale: false });
+    reservations.set(reservation.reservationId, { ...reservation, taken: stockWords(lines), isOfSale: false });
   }
   for await (const sale of witnesses.sales) {
     counts.sales++;
@@ -211,7 +214,7 @@ function addTransaction(
   movements.set(transactionId, { intentId, kind, status, amountMinor, currency, isCash: method === 'cash', isInLedger: false });
   const payment = payments.get(intentId) ?? {
     reference,
-    currencies: new Set(),
+    currencies: '',
     takings: 0,
     keptMinor: 0,
     heldMinor: 0,
@@ -219,7 +222,8 @@ function addTransaction(
   };
   payments.set(intentId, payment);
   if (status !== 'SUCCEEDED') return;
-  payment.currencies.add(currency);
+  if (payment.currencies === '') payment.currencies = currency;
+  else if (!payment.currencies.split(' and ').includes(currency)) payment.currencies += ` and ${currency}`;
   if (kind === 'PURCHASE' || kind === 'CAPTURE') payment.takings++;
   if (kind === 'PURCHASE' || kind === 'CAPTURE') payment.keptMinor += amountMinor;
   if (kind === 'REFUND') payment.keptMinor -= amountMinor;
@@ -293,13 +297,13 @@ function compareTender(sale: SaleWitness, tender: TenderWitness, known: Known, t
     return;
   }
   if (tender.amountMinor === 0) return;
-  const currencies = [...(payment?.currencies ?? [])].join(' and ');
   if (payment?.takings !== 1) tell('tenders-paid', `${words} was paid ${payment?.takings ?? 0} times`);
   if (keptMinor !== tender.amountMinor)
     tell('tenders-paid', `${words} is ${tender.amountMinor}, and payments keeps ${keptMinor} of it`);
   if (heldMinor !== 0) tell('tenders-paid', `${words} still holds ${heldMinor} on the card`);
-  if (payment && currencies !== sale.currency)
-    tell('tenders-paid', `${words} is in ${sale.currency}, and was paid in ${currencies || 'nothing'}`);
+  if (payment && payment.currencies !== sale.currency) {
+    tell('tenders-paid', `${words} is in ${sale.currency}, and was paid in ${payment.currencies || 'nothing'}`);
+  }
   for (const id of tender.transactionIds) {
     const movement = known.movements.get(id);
     if (movement?.status !== 'SUCCEEDED' || movement.intentId !== tender.intentId) {
@@ -333,7 +337,8 @@ function compareStock(sale: SaleWitness, reservations: Map<string, Held>, tell: 
     tell('stock-consumed', `${words} has a reservation for ${reservation.reference}`);
   if (reservation.shopId !== sale.shopId)
     tell('stock-consumed', `${words} is of ${sale.shopId} and took stock of ${reservation.shopId}`);
-  const [sold, taken] = [stockWords(sale.lines), stockWords(reservation.lines)];
+  const sold = stockWords(sale.lines);
+  const { taken } = reservation;
   if (sold !== taken) tell('stock-consumed', `${words} sold ${sold} and took ${taken}`);
 }
 
