@@ -40,7 +40,10 @@ export function openApi(base: string, token: string): Api {
       const response = await send('POST', path, body);
       const problem = (await response.json()) as Problem;
       if (response.status >= 400 && problem.code === code) return problem;
-      throw new Failure(`POST ${base}${path} should have been refused with ${code}, and answered ${response.status}.`, JSON.stringify(problem, null, 2));
+      throw new Failure(
+        `POST ${base}${path} should have been refused with ${code}, and answered ${response.status}.`,
+        JSON.stringify(problem, null, 2),
+      );
     },
   };
 }

@@ -53,7 +53,8 @@ export async function openTill(system: System, register: string): Promise<Till> 
         await sleep(1_000);
         now = await sales.get<Sale>(`/v1/sales/${sale.id}`);
       }
-      if (now.state !== 'COMPLETED') throw new Failure(`The sale at ${register} should be COMPLETED, and is ${now.state}: ${now.nextAction.text}`);
+      if (now.state !== 'COMPLETED')
+        throw new Failure(`The sale at ${register} should be COMPLETED, and is ${now.state}: ${now.nextAction.text}`);
       const receiptText = now.receiptText ?? (await sales.get<CompletedSale>(`/v1/sales/${sale.id}/receipt`)).receiptText;
       return { ...now, receiptText };
     },
