@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { TextDecoder } from 'node:util';
 import { KassaError } from '@kassa/problem';
 
@@ -25,7 +26,7 @@ const named: Record<string, string> = {
  */
 export async function decodeText(source: AsyncIterable<Uint8Array>, charset?: string): Promise<DecodedText> {
   const declared = encodingOf(charset);
-  const bytes = source[Symbol.asyncIterator]();
+  const bytes = readBytes(source);
   let first = Buffer.alloc(0);
   while (first.length < 3) {
     const { value, done } = await bytes.next();
@@ -36,15 +37,36 @@ export async function decodeText(source: AsyncIterable<Uint8Array>, charset?: st
   return { encoding: named[encoding] ?? encoding, chunks: decodeChunks(first, bytes, new TextDecoder(encoding)) };
 }
 
-async function* decodeChunks(first: Uint8Array, rest: AsyncIterator<Uint8Array>, decoder: TextDecoder): AsyncGenerator<string> {
+async function* decodeChunks(first: Uint8Array, rest: AsyncGenerator<Uint8Array>, decoder: TextDecoder): AsyncGenerator<string> {
   try {
     yield decoder.decode(first, { stream: true });
-    for (let next = await rest.next(); next.done !== true; next = await rest.next())
-      yield decoder.decode(next.value, { stream: true });
+    for await (const chunk of rest) yield decoder.decode(chunk, { stream: true });
     yield decoder.decode();
   } finally {
-    await rest.return?.();
+    await rest.return(undefined);
   }
+}
+
+/**
+ * The bytes, with malformed-request for a stream that breaks off. What is left of a stream that is of no more use flows away unread: it
+ * is the body of a request, whose sender listens only when he has sent all of it, and destroying it would cut the connection.
+ */
+async function* readBytes(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const bytes = source instanceof Readable ? source.iterator({ destroyOnReturn: false }) : source[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = (await bytes.next().catch(brokenOff)) as IteratorResult<Uint8Array, unknown>;
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    await bytes.return?.();
+    if (source instanceof Readable) source.resume();
+  }
+}
+
+function brokenOff(cause: unknown): never {
+  throw new KassaError('malformed-request', { detail: 'The file broke off before its end.', cause });
 }
 
 function encodingOfMark(first: Uint8Array): string | undefined {

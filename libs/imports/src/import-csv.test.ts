@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { flag, importCsv, integer, text, type NumberedRow, type Outcome, type RefusedRow } from './index.ts';
@@ -224,9 +225,21 @@ test('a stream that breaks off fails the import', async () => {
     yield await Promise.resolve(Buffer.from(`${header}A-1,a,1\n`));
     throw new Error('the client went away');
   }
-  await expect(
-    importCsv(source(), { schema, apply: () => Promise.resolve([]), refuse: () => Promise.resolve() }),
-  ).rejects.toThrow('the client went away');
+  const nothing = { apply: () => Promise.resolve([]), refuse: () => Promise.resolve() };
+  await expect(importCsv(source(), { schema, ...nothing })).rejects.toMatchObject({
+    code: 'malformed-request',
+    facts: { cause: { message: 'the client went away' } },
+  });
+});
+
+test('a stream of no more use flows away and is not cut, so that its sender hears the answer', async () => {
+  const source = Readable.from(
+    ['sku,colour\n', ...Array.from({ length: 100 }, () => 'A-1,red\n')].map((line) => Buffer.from(line)),
+  );
+  const isOver = new Promise((resolve) => source.once('end', () => resolve('all of it was sent')));
+  const nothing = { apply: () => Promise.resolve([]), refuse: () => Promise.resolve() };
+  await expect(importCsv(source, { schema, ...nothing })).rejects.toMatchObject({ code: 'validation-failed' });
+  expect(await isOver).toBe('all of it was sent');
 });
 
 test.each([

@@ -54,7 +54,8 @@ const batchRows = 500;
  * few batches (and 16 to 32 bytes a row where a key is given), since the stream is read no faster than batches are applied.
  * A row that cannot be used is refused with its reason and the rest goes on. What ends the import: validation-failed where the header
  * lacks a column, has one too many or cannot be read (nothing was applied then), media-type-unsupported for a charset not read here,
- * and what the stream, apply or refuse throw; batches before that stay applied.
+ * malformed-request for a stream that breaks off, and what apply or refuse throw; batches before that stay applied. What is left
+ * of the stream then flows away unread.
  */
 export async function importCsv<Shape extends z.ZodObject>(
   source: AsyncIterable<Uint8Array>,
