@@ -52,7 +52,9 @@ export function implementation(deps: GrpcDeps): ServiceImplementation<typeof inv
       const { documentType: type, documentId: id } = request;
       expect(/^[\w.:-]{1,80}$/.test(type), 'document_type', 'must be 1 to 80 letters, digits or ._:-');
       expect(/^[\w.:-]{1,80}$/.test(id), 'document_id', 'must be 1 to 80 letters, digits or ._:-');
-      return { reservation: toWire(await consumeReservation(deps, { ...command(request), document: { type, id } })) };
+      return {
+        reservation: toWire(await consumeReservation(deps, { ...command(request), actor: undefined, document: { type, id } })),
+      };
     },
     async release(request) {
       return { reservation: toWire(await releaseReservation(deps, { ...command(request), isTombstone: true })) };

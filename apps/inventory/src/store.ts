@@ -73,14 +73,19 @@ export function createStore(db: Database, prisma: PrismaClient) {
       command(firmReservation, [reservationId, shopId ?? null], keyed),
     extend: (reservationId: string, shopId: string | undefined, ttlMs: number, keyed?: Keyed): Promise<ReservationOutcome> =>
       command(extendReservation, [reservationId, shopId ?? null, ttlMs], keyed),
+    /** Without an actor the movements are whoever's the reservation is. */
     consume(
       reservationId: string,
       shopId: string | undefined,
       document: { type: string; id: string },
-      actor: Actor,
+      actor: Actor | undefined,
       keyed?: Keyed,
     ): Promise<ReservationOutcome> {
-      return command(consumeReservation, [reservationId, shopId ?? null, document.type, document.id, actor.subject], keyed);
+      return command(
+        consumeReservation,
+        [reservationId, shopId ?? null, document.type, document.id, actor?.subject ?? null],
+        keyed,
+      );
     },
     /** With isTombstone, an id never seen is written down as released. */
     release(

@@ -222,6 +222,12 @@ describe('a file that does not fit is refused whole', () => {
     expect((await send('opening-stock', 'shop_id,sku,quantity\n', { key })).status).toBe(201);
   });
 
+  test('however long it is, over a connection that goes on', async () => {
+    const long = `sku,name\n${'x,y\n'.repeat(3_000_000)}`;
+    const reply = await send('products', long);
+    expect([reply.status, reply.body.code]).toEqual([400, 'validation-failed']);
+  });
+
   test('JSON', async () => {
     const { status, body } = await send('products', '{}', { headers: { 'content-type': 'application/json' } });
     expect([status, body.code]).toEqual([415, 'media-type-unsupported']);

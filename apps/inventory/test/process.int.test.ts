@@ -77,7 +77,7 @@ test(
   { timeout: 90_000 },
   async () => {
     const selling = sell();
-    for (let n = 0; n < 4; n += 1) {
+    for (let n = 0; n < 3; n += 1) {
       await pause(300);
       await app.kill('SIGKILL');
       await app.restart();

@@ -28,6 +28,7 @@ describe('a reservation from beginning to end', () => {
         { sku: 'E2', quantity: 1 },
       ],
       reference: 'sale:1',
+      actor: { subject: 'employee-7', role: 'cashier' },
     });
     const { reservationId } = request;
     const before = await levelOf(room, 'E1');
@@ -45,11 +46,11 @@ describe('a reservation from beginning to end', () => {
     expect((await room.grpc.consume({ reservationId, ...sale('s-1') })).reservation).toMatchObject({ state: 3 });
     expect(await levelOf(room, 'E1')).toEqual({ onHand: before.onHand - 2, reserved: before.reserved });
     const { rows } = await room.db.query(
-      `SELECT sku, type, delta, document_type FROM stock_movements WHERE document_id = 's-1' ORDER BY sku`,
+      `SELECT sku, type, delta, document_type, subject FROM stock_movements WHERE document_id = 's-1' ORDER BY sku`,
     );
     expect(rows).toEqual([
-      { sku: 'E1', type: 'SALE', delta: -2, document_type: 'sale' },
-      { sku: 'E2', type: 'SALE', delta: -1, document_type: 'sale' },
+      { sku: 'E1', type: 'SALE', delta: -2, document_type: 'sale', subject: 'employee-7' },
+      { sku: 'E2', type: 'SALE', delta: -1, document_type: 'sale', subject: 'employee-7' },
     ]);
   });
 

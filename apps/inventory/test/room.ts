@@ -169,6 +169,7 @@ export function reserving(
     state?: 'ACTIVE' | 'FIRM';
     ttlMs?: number;
     reference?: string;
+    actor?: { subject: string; role: string };
   } = {},
 ) {
   const { state = 'ACTIVE', ttlMs = 0, ...rest } = more;

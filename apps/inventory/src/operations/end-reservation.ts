@@ -36,7 +36,13 @@ export async function extendReservation(
  */
 export async function consumeReservation(
   { store, events, feed }: ReserveStockDeps,
-  { reservationId, shopId, actor, keyed, document }: ReservationCommand & { document: { type: string; id: string } },
+  {
+    reservationId,
+    shopId,
+    actor,
+    keyed,
+    document,
+  }: Omit<ReservationCommand, 'actor'> & { actor?: Actor | undefined; document: { type: string; id: string } },
 ): Promise<Reservation> {
   const result = await store.consume(reservationId, shopId, document, actor, keyed);
   events.reservationAsked('consume', reservationId, result);

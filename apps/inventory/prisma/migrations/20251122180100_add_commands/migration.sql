@@ -179,7 +179,7 @@ BEGIN
 END $$;
 
 -- FIRM becomes CONSUMED, with its SALE movements. Outcomes: done, repeated, reused (by another document), expired, closed, wrong-state
--- (ACTIVE: make it firm first), not-found.
+-- (ACTIVE: make it firm first), not-found. Without p_subject the movements are whoever's the reservation is.
 CREATE FUNCTION consume_reservation_v1(p_id uuid, p_shop text, p_document_type text, p_document_id text, p_subject text) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   r reservations;
@@ -206,7 +206,7 @@ BEGIN
   PERFORM free_levels_v1(p_id, r.shop_id, true);
   -- The reservation is the line of the document, so that two of one document do not meet.
   INSERT INTO stock_movements (shop_id, sku, type, delta, document_type, document_id, line_key, subject)
-  SELECT r.shop_id, sku, 'SALE', -quantity, p_document_type, p_document_id, p_id::text, p_subject FROM reservation_lines WHERE reservation_id = p_id ORDER BY sku;
+  SELECT r.shop_id, sku, 'SALE', -quantity, p_document_type, p_document_id, p_id::text, coalesce(p_subject, r.subject) FROM reservation_lines WHERE reservation_id = p_id ORDER BY sku;
   RETURN jsonb_build_object('outcome', 'done', 'reservation', reservation_v1(p_id));
 END $$;
 
