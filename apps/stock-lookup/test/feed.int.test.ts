@@ -100,6 +100,19 @@ test('killed and started again while inventory is down, it answers from its data
   await eventually(async () => expect(await promised(app.http)).toEqual([8, 7, false]));
 });
 
+test('the feed and the lookups are counted', async () => {
+  const app = await around.spawn();
+  await eventually(async () => expect(await promised(app.http)).toEqual([8, 7, false]));
+  await get(`${app.http}/v1/availability/E9`);
+  const metrics = await (await fetch(`${app.metrics}/metrics`)).text();
+  expect(metrics).toMatch(/^kassa_lookups_total\{[^}]*result="found"[^}]*\} [1-9]/m);
+  expect(metrics).toMatch(/^kassa_lookups_total\{[^}]*result="unknown-item"[^}]*\} 1$/m);
+  expect(metrics).toMatch(/^kassa_feed_seq(\{[^}]*\})? 8$/m);
+  expect(metrics).toMatch(/^kassa_feed_connected(\{[^}]*\})? 1$/m);
+  expect(metrics).toMatch(/^kassa_feed_lag_seconds(\{[^}]*\})? 0(\.\d+)?$/m);
+  expect(metrics).toMatch(/^kassa_feed_snapshots_total\{[^}]*reason="empty"[^}]*\} 1$/m);
+});
+
 test('SIGTERM ends a replica that is following', async () => {
   const app = await around.spawn();
   await app.stop();
