@@ -69,14 +69,17 @@ const shopJson = `json_build_object('id', h.id, 'gln', h.gln, 'name', h.name, 'c
 const tillJson = `(SELECT json_build_object('registerId', r.id, 'kind', r.kind, 'terminalId', r.terminal_id) FROM registers r
   WHERE r.id = $2 AND r.shop_id = h.id) AS till`;
 
-/** $3 skus, $4 gtins (one of a pair is NULL), $5 the instant whose date in the shop's zone decides on prices. */
+/**
+ * $3 skus, $4 gtins (one of a pair is NULL), $5 the instant whose date in the shop's zone decides on prices. As prices do not overlap, the
+ * last one that has begun is the only one that may be valid.
+ */
 const offersJson = `(SELECT coalesce(json_agg(CASE WHEN p.sku IS NULL THEN NULL ELSE json_build_object('sku', p.sku, 'gtin', p.gtin, 'name', p.name,
     'itemGroup', p.item_group, 'isSerialised', p.is_serialised, 'isActive', p.is_active, 'unitMinor', c.price_minor) END ORDER BY i.n), '[]')
   FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS i (sku, gtin, n)
   LEFT JOIN LATERAL (SELECT * FROM products WHERE sku = i.sku OR gtin = i.gtin ORDER BY is_active DESC, sku LIMIT 1) p ON true
-  LEFT JOIN prices c ON c.country = h.country AND c.sku = p.sku
-    AND c.valid_from <= ($5::timestamptz AT TIME ZONE h.time_zone)::date
-    AND (c.valid_to IS NULL OR c.valid_to > ($5::timestamptz AT TIME ZONE h.time_zone)::date)) AS offers`;
+  LEFT JOIN LATERAL (SELECT price_minor, valid_to FROM prices WHERE country = h.country AND sku = p.sku
+    AND valid_from <= ($5::timestamptz AT TIME ZONE h.time_zone)::date ORDER BY valid_from DESC LIMIT 1) c
+    ON c.valid_to IS NULL OR c.valid_to > ($5::timestamptz AT TIME ZONE h.time_zone)::date) AS offers`;
 
 const counterStatement: Statement = {
   name: 'sales_counter',
