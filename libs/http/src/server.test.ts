@@ -132,3 +132,11 @@ test('The OpenAPI document says what the routes say', async () => {
   expect(operation?.parameters?.map(({ name }) => name)).toEqual(['Idempotency-Key']);
   expect(Object.keys(operation?.responses ?? {})).toEqual(['201', '400', '401', '403', '409', '422', '500', '503']);
 });
+
+test('A client that sends far too much hears so, over a connection that stays', async () => {
+  const port = await server.listen('127.0.0.1', 0);
+  const headers = { authorization: 'maker', 'content-type': 'application/json', 'idempotency-key': 'key-of-sixteen-characters' };
+  const body = JSON.stringify({ name: 'x'.repeat(10 * 1_048_576) });
+  const answers = Array.from({ length: 5 }, () => fetch(`http://127.0.0.1:${port}/v1/things`, { method: 'POST', headers, body }));
+  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([413, 413, 413, 413, 413]);
+});

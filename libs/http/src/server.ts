@@ -253,7 +253,24 @@ function fail(error: unknown, request: FastifyRequest, reply: FastifyReply, log:
   const facts = { code: problem.code, route: request.routeOptions.url, method: request.method };
   if (!known) log.error({ ...facts, err: error }, 'a request met a bug');
   else if (known.kind.status >= 500) log.warn({ ...facts, err: known, cause: known.cause }, 'a request failed');
+  if (problem.code === 'body-too-large') discardBody(request, reply);
   return sendProblem(reply, problem, headers);
+}
+
+/** Bytes of a body that is too large which are still read, to be thrown away. */
+const discardMaxBytes = 67_108_864;
+
+/**
+ * Many clients listen for their answer only when all of their body is sent. Fastify would close the connection in the middle of it, and they
+ * would see it break instead of the reason why.
+ */
+function discardBody(request: FastifyRequest, reply: FastifyReply): void {
+  reply.removeHeader('connection');
+  let leftBytes = discardMaxBytes;
+  request.raw.on('data', (chunk: Buffer) => {
+    leftBytes -= chunk.length;
+    if (leftBytes < 0) request.raw.destroy();
+  });
 }
 
 function registerLogLevel(route: (given: AnyRoute) => void, log: Log): void {
