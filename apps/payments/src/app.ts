@@ -8,7 +8,7 @@ import { createHealth } from '@kassa/health';
 import { createHttpServer } from '@kassa/http';
 import { createIdempotency, readKey, type Key } from '@kassa/idempotency';
 import type { Logger } from '@kassa/telemetry';
-import { createAcquirer, type Provider } from './clients.ts';
+import { createAcquirer } from './clients.ts';
 import type { Config } from './config.ts';
 import { createEvents } from './events.ts';
 import { PrismaClient } from './gen/prisma/client.ts';
@@ -27,18 +27,12 @@ export interface App {
   close(): Promise<void>;
 }
 
-/** What a test may put in the place of the real thing. */
-export interface Overrides {
-  provider: Provider;
-  now(): Date;
-}
-
 /** How long answers to clients' keys and the ids of the provider's events are kept. */
 const retentionDays = 30;
 const purgeEveryMs = 3_600_000;
 
 /** Composition root: everything is opened and introduced to each other here. */
-export async function createApp(config: Config, log: Logger, overrides: Partial<Overrides> = {}): Promise<App> {
+export async function createApp(config: Config, log: Logger): Promise<App> {
   const database = openDatabase({
     url: config.DATABASE_URL,
     poolMax: config.DATABASE_POOL_MAX,
@@ -52,10 +46,10 @@ export async function createApp(config: Config, log: Logger, overrides: Partial<
     audience: config.OIDC_AUDIENCE,
     jwksUri: config.OIDC_JWKS_URI ?? `${config.OIDC_ISSUER}/jwks`,
   });
-  const now = overrides.now ?? (() => new Date());
+  const now = () => new Date();
   const deps: Deps = {
     store: createStore(database, prisma, timingOf(config)),
-    provider: overrides.provider ?? createAcquirer(acquirerOptions(config)),
+    provider: createAcquirer(acquirerOptions(config)),
     idempotency,
     events: createEvents(log),
     now,

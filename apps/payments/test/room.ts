@@ -68,7 +68,7 @@ export async function openRoom(env: Record<string, string> = {}, acquirerEnv: Re
     EXPIRE_EVERY_MS: '100',
     ...env,
   });
-  const app = await createApp(config, createLogger('payments', 'error'));
+  const app = await createApp(config, createLogger('payments', 'fatal'));
   const ports = await app.listen();
   const sql = new pg.Client({ connectionString: database.url });
   await sql.connect();
