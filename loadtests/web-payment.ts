@@ -4,7 +4,6 @@ import { Counter, Rate } from 'k6/metrics';
 import type { Options } from 'k6/options';
 import { crashAndRecover, outagesDuring } from './lib/outage.ts';
 import { always, thresholdsOf, unlessKilled, type Promised } from './lib/promises.ts';
-import { newKey } from './lib/requests.ts';
 import { shapeOf, usersIn } from './lib/shapes.ts';
 import { summaryOf } from './lib/summary.ts';
 import { cancel, capture, confirm, createIntent, refund, type Balances, type Intent } from './lib/web-shop.ts';
@@ -51,17 +50,15 @@ interface Story {
 
 const nothing: Balances = { authorisedMinor: 0, capturedMinor: 0, refundedMinor: 0, voidedMinor: 0 };
 
-/** Each parcel is captured when it leaves, the second capture is sent twice; one item comes back. */
+/** Each parcel is captured when it leaves; one item comes back. */
 const dispatchedInTwoParcels: Story = {
   weight: 0.6,
   act(intent, totalMinor) {
     const firstMinor = Math.floor(totalMinor / 3);
     const refundedMinor = Math.floor(totalMinor / 7);
-    const key = newKey();
     let now = confirm(intent, 'tok_approve');
     now = now && capture(now, firstMinor);
-    now = now && capture(now, totalMinor - firstMinor, key);
-    now = now && capture(now, totalMinor - firstMinor, key);
+    now = now && capture(now, totalMinor - firstMinor);
     now = now && refund(now, refundedMinor);
     return [now, { ...nothing, authorisedMinor: totalMinor, capturedMinor: totalMinor, refundedMinor }];
   },

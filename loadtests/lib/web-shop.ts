@@ -12,10 +12,12 @@ export interface Intent {
   capturedMinor: number;
   refundedMinor: number;
   voidedMinor: number;
+  /** Oldest first. */
+  transactions: { status: string }[];
 }
 
 /** What a story did with a payment, and so what its balances must be. */
-export type Balances = Omit<Intent, 'id' | 'status'>;
+export type Balances = Omit<Intent, 'id' | 'status' | 'transactions'>;
 
 let mine: (() => string) | undefined;
 
@@ -42,56 +44,61 @@ export function createIntent(amountMinor: number): Intent | undefined {
   return undefined;
 }
 
-/** Authorises with a card, and waits for the outcome where it is not known at once. */
+/** Authorises with a card. */
 export function confirm({ id }: Intent, token: string): Intent | undefined {
-  return settled(
-    'confirm payment',
-    id,
-    write(`/v1/payment-intents/${id}/confirm`, 'confirm payment', { method: 'online', token }),
-  );
+  return move(id, 'confirm', { method: 'online', token });
 }
 
-export function capture({ id }: Intent, amountMinor: number, key = newKey()): Intent | undefined {
-  return settled('capture payment', id, write(`/v1/payment-intents/${id}/capture`, 'capture payment', { amountMinor }, key));
+export function capture({ id }: Intent, amountMinor: number): Intent | undefined {
+  return move(id, 'capture', { amountMinor });
 }
 
 export function refund({ id }: Intent, amountMinor: number): Intent | undefined {
-  const answer = write(`/v1/payment-intents/${id}/refunds`, 'refund payment', { amountMinor });
-  if (answer.status !== 201 && answer.status !== 202) refuse('refund payment', answer);
-  return waitForRest(id);
+  return move(id, 'refunds', { amountMinor });
 }
 
 export function cancel({ id }: Intent): Intent | undefined {
-  return settled('cancel payment', id, write(`/v1/payment-intents/${id}/cancel`, 'cancel payment', {}));
+  return move(id, 'cancel', {});
+}
+
+/**
+ * Moves money, and returns the payment when the outcome is known. What is known not to have happened, because the acquirer was not
+ * reached, is asked for anew under a new key. One request in ten is sent twice, as if its answer had been lost.
+ */
+function move(id: string, verb: 'confirm' | 'capture' | 'refunds' | 'cancel', body: object): Intent | undefined {
+  const name = `${verb === 'refunds' ? 'refund' : verb} payment`;
+  const deadline = Date.now() + patienceSeconds * 1000;
+  for (;;) {
+    const key = newKey();
+    let answer = write(`/v1/payment-intents/${id}/${verb}`, name, body, key);
+    if (Math.random() < 0.1) answer = write(`/v1/payment-intents/${id}/${verb}`, name, body, key);
+    if (![200, 201, 202].includes(answer.status)) {
+      refuse(name, answer);
+      return undefined;
+    }
+    const rested = waitForRest(id);
+    if (!rested || rested.transactions.at(-1)?.status !== 'FAILED') return rested;
+    if (Date.now() > deadline) return undefined;
+    sleep(1);
+  }
 }
 
 function write(path: string, name: string, body: object, key = newKey()): Answer {
   return send(webShop(), { service: 'payments', method: 'POST', path, name, body, key });
 }
 
-function settled(what: string, id: string, answer: Answer): Intent | undefined {
-  if (answer.status === 200) return answer.body as unknown as Intent;
-  if (answer.status === 202) return waitForRest(id);
-  refuse(what, answer);
-  return undefined;
-}
-
 /** Asks until the outcome is known; undefined where it is not within a minute or two. */
 function waitForRest(id: string): Intent | undefined {
   const deadline = Date.now() + patienceSeconds * 1000;
   for (;;) {
-    const answer = send(webShop(), {
-      service: 'payments',
-      method: 'GET',
-      path: `/v1/payment-intents/${id}`,
-      name: 'ask for payment',
-    });
+    const path = `/v1/payment-intents/${id}`;
+    const answer = send(webShop(), { service: 'payments', method: 'GET', path, name: 'ask for payment' });
     if (answer.status !== 200) {
       refuse('ask for payment', answer);
       return undefined;
     }
     const intent = answer.body as unknown as Intent;
-    if (intent.status !== 'unknown' && intent.status !== 'processing') return intent;
+    if (intent.transactions.every(({ status }) => status !== 'INIT' && status !== 'UNKNOWN')) return intent;
     if (Date.now() > deadline) return undefined;
     sleep(1);
   }
