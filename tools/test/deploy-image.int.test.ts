@@ -1,0 +1,73 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { eventually, freePort, testDatabase } from '@kassa/testing';
+import { afterAll, expect, test } from 'vitest';
+import { sbom } from '../src/image/sbom.ts';
+import { stageMigrate, stageRun } from '../src/image/stage.ts';
+
+const workspace = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+// Outside the workspace, so that nothing is found that is not in the image.
+const root = mkdtempSync(join(tmpdir(), 'kassa-image-test-'));
+const options = (folder: string) => ({ workspace, app: 'acquirer', epoch: 1_700_000_000, folder: join(root, folder) });
+afterAll(() => rmSync(root, { recursive: true }));
+
+test('What an image holds migrates an empty database, and serves, alone', async () => {
+  const [migrate, run] = [await stageMigrate(options('migrate')), await stageRun(options('run'))];
+  const database = await testDatabase();
+  const address = join(root, 'database-url');
+  writeFileSync(address, database.url);
+  const node = (folder: string) => join(folder, 'usr/local/bin/node');
+
+  const said = execFileSync(node(migrate.folder), ['migrate.mjs'], {
+    cwd: join(migrate.folder, 'app'),
+    env: { DATABASE_URL_FILE: address, HOME: root },
+    encoding: 'utf8',
+  });
+  expect(said).toContain('All migrations have been successfully applied');
+
+  const [http, health, metrics] = [await freePort(), await freePort(), await freePort()];
+  const service = spawn(node(run.folder), ['--import', './dist/telemetry.js', 'dist/main.js'], {
+    cwd: join(run.folder, 'app'),
+    env: {
+      NODE_ENV: 'test',
+      HTTP_PORT: String(http),
+      HEALTH_PORT: String(health),
+      METRICS_PORT: String(metrics),
+      DATABASE_URL_FILE: address,
+      API_KEY: 'a-key-of-the-tests',
+      WEBHOOK_SECRET: 'a-secret-of-the-tests',
+    },
+    stdio: 'inherit',
+  });
+  try {
+    await eventually(async () => expect((await fetch(`http://127.0.0.1:${health}/readyz`)).status).toBe(200), 60_000);
+  } finally {
+    const ended = new Promise((resolve) => service.once('exit', resolve));
+    service.kill('SIGTERM');
+    await ended;
+    await database.drop();
+  }
+}, 300_000);
+
+test('Two builds of the same sources hold the same, and neither shell, nor package manager, nor a foreign engine', async () => {
+  const [first, second] = [await stageMigrate(options('first')), await stageMigrate(options('second'))];
+  expect(second.digest).toBe(first.digest);
+  expect(sbom('kassa/acquirer-migrate', '1', second.packages)).toBe(sbom('kassa/acquirer-migrate', '1', first.packages));
+  const paths = readdirSync(first.folder, { recursive: true, encoding: 'utf8' });
+  const unwanted =
+    /(^|\/)bin\/(sh|bash|npm|npx)$|schema-engine-(debian|linux|darwin)|libquery_engine|(mysql|sqlite|sqlserver)\..*wasm/;
+  expect(paths.filter((path) => unwanted.test(path))).toEqual([]);
+  expect(first.bytes).toBeLessThan(250 * 2 ** 20);
+}, 300_000);
+
+test('The Dockerfile takes its base by argument and ends as nobody in particular', () => {
+  const dockerfile = readFileSync(join(workspace, 'deploy/Dockerfile'), 'utf8');
+  expect([...dockerfile.matchAll(/^FROM (\S+) AS (\w+)$/gm)].map(([, base, target]) => [base, target])).toEqual([
+    ['${BASE}', 'run'],
+    ['${BASE}', 'migrate'],
+  ]);
+  expect(dockerfile.match(/^USER 10001:10001$/gm)).toHaveLength(2);
+});
