@@ -41,7 +41,7 @@ export function openApi(base: () => string, token: string | undefined): Api {
         ...options.headers,
       },
       ...(body === undefined ? {} : { body: isRaw ? body : JSON.stringify(body) }),
-      signal: AbortSignal.timeout(options.timeoutMs ?? 20_000),
+      signal: AbortSignal.timeout(options.timeoutMs ?? 60_000),
     });
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json') === true;

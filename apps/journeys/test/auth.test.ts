@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { roleMatrix, testIssuer, type Issuer, type MatrixRow } from '@kassa/testing';
 import { openApi } from './api.ts';
 import { operationsOf, type Operation } from './operations.ts';
-import { makeThings, pathTo, type Things } from './things.ts';
+import { bodyFor, makeThings, pathTo, type Things } from './things.ts';
 import { startSystem, type System } from './system.ts';
 
 // Who may do what, asked of the running services for every operation they publish: nobody, every role in its own shop, every role in
@@ -12,7 +12,7 @@ import { startSystem, type System } from './system.ts';
 const ofAShop: Record<string, { path: RegExp; unbound: MatrixRow['roles'] }> = {
   sales: { path: /^\/v1\/sales\/\{id\}/, unbound: ['operator'] },
   inventory: { path: /^\/v1\/reservations\/\{reservationId\}/, unbound: ['operator', 'web-shop'] },
-  payments: { path: /^\/v1\/(payment-intents|refunds|transactions)\/\{/, unbound: ['operator', 'web-shop'] },
+  payments: { path: /^\/v1\/(payment-intents|refunds|transactions)\/\{/, unbound: ['operator'] },
   'stock-lookup': { path: /^$/, unbound: [] },
 };
 const services = ['sales', 'inventory', 'payments', 'stock-lookup'] as const;
@@ -38,7 +38,7 @@ async function call(operation: Operation, token: string | undefined) {
     ...(operation.headers.includes('If-Match') ? { 'if-match': '"99999"' } : {}),
     ...(operation.takesCsv ? { 'content-type': 'text/csv' } : {}),
   };
-  return api.send(operation.method, pathTo(operation, things), operation.takesCsv ? 'column\n' : operation.body, { headers });
+  return api.send(operation.method, pathTo(operation, things), operation.takesCsv ? 'column\n' : bodyFor(operation), { headers });
 }
 
 describe.each(services)('%s', (service) => {

@@ -5,7 +5,7 @@ import { contentsOf } from './contents.ts';
 import { operationsOf, type Operation } from './operations.ts';
 import { services, startSystem, type ServiceName, type System } from './system.ts';
 import { openTill } from './till.ts';
-import { makeThings, pathTo, type Things } from './things.ts';
+import { bodyFor, makeThings, pathTo, type Things } from './things.ts';
 
 // Whatever is sent to a write that should not have been sent gets a problem document with a 4xx status, and leaves every table as it was.
 
@@ -25,6 +25,8 @@ interface BadRequest {
   statuses: number[];
   body?: unknown;
   options?: RequestOptions;
+  /** Sent by someone whose token ran out a minute ago. */
+  isExpired?: true;
   /** Instead of the operation's own address. */
   path?: (path: string) => string;
 }
@@ -36,14 +38,18 @@ const json = { 'content-type': 'application/json' };
 const everywhere = (body: unknown): BadRequest[] => [
   { title: 'no key', statuses: [400], body, options: { key: null } },
   { title: 'a key that is too short', statuses: [400], body, options: { key: 'short' } },
+  { title: 'an expired token', statuses: [401], body, isExpired: true },
   { title: '10 MB of JSON', statuses: [413], body: JSON.stringify({ more: tenMegabytes }), options: { headers: json } },
 ];
 
 /** What a write with a JSON body is sent besides, each made of a body that would do. */
-function instead(body: unknown): BadRequest[] {
-  const members = Object.entries(body as Record<string, unknown>);
-  const each = (change: (value: unknown) => unknown) => Object.fromEntries(members.map(([name, value]) => [name, change(value)]));
-  const [first] = members[0] ?? ['id'];
+function instead(body: unknown, members: string[]): BadRequest[] {
+  const each = (value: unknown) => Object.fromEntries(members.map((name) => [name, value]));
+  const mistyped: BadRequest[] = [
+    { title: 'wrong types', statuses: [400], body: each({ not: 'this' }) },
+    { title: 'null in every place', statuses: [400], body: each(null) },
+    { title: 'a number beyond all numbers', statuses: [400], body: `{"${members[0]}": 1e999}`, options: { headers: json } },
+  ];
   return [
     { title: 'JSON that breaks off', statuses: [400], body: '{"lines": [{"sku": ', options: { headers: json } },
     {
@@ -53,16 +59,14 @@ function instead(body: unknown): BadRequest[] {
       options: { headers: { 'content-type': 'application/x-www-form-urlencoded' } },
     },
     { title: 'a list where an object belongs', statuses: [400], body: [body] },
-    { title: 'a member nobody knows', statuses: [400], body: { ...each((value) => value), surprise: true } },
+    { title: 'a member nobody knows', statuses: [400], body: { ...(body as object), surprise: true } },
     {
       title: 'a member named __proto__',
       statuses: [400],
       body: `{"__proto__": {"role": "operator"}}`,
       options: { headers: json },
     },
-    { title: 'wrong types', statuses: [400], body: each(() => ({ not: 'this' })) },
-    { title: 'null in every place', statuses: [400], body: each(() => null) },
-    { title: 'a number beyond all numbers', statuses: [400], body: `{"${first}": 1e999}`, options: { headers: json } },
+    ...(members.length > 0 ? mistyped : []),
   ];
 }
 
@@ -75,6 +79,8 @@ const elsewhere = (body: unknown): BadRequest[] => [
 
 const csv = { 'content-type': 'text/csv' };
 const files: BadRequest[] = [
+  { title: 'no key', statuses: [400], body: 'a\n', options: { key: null, headers: csv } },
+  { title: 'an expired token', statuses: [401], body: 'a\n', options: { headers: csv }, isExpired: true },
   { title: 'a file without its columns', statuses: [400], body: 'one,two\n1,2\n', options: { headers: csv } },
   { title: 'a file that is none', statuses: [400], body: Buffer.alloc(65_536, 0xff), options: { headers: csv } },
   { title: '10 MB of one line', statuses: [400], body: tenMegabytes, options: { headers: csv } },
@@ -88,24 +94,24 @@ const files: BadRequest[] = [
 ];
 
 function badRequests(operation: Operation): BadRequest[] {
-  if (operation.takesCsv)
-    return [{ title: 'no key', statuses: [400], body: 'a\n', options: { key: null, headers: csv } }, ...files];
-  const { body } = operation;
+  if (operation.takesCsv) return files;
+  const body = bodyFor(operation);
   return [
     ...everywhere(body),
-    ...(body === undefined ? [] : instead(body)),
+    ...(body === undefined ? [] : instead(body, operation.members)),
     ...(operation.path.includes('{') ? elsewhere(body) : []),
   ];
 }
 
 /** A caller whom the operation lets in. */
-async function callerOf(operation: Operation): Promise<Api> {
-  if (operation.service === 'acquirer') return system.api('acquirer');
+async function callerOf(operation: Operation, expired: boolean): Promise<Api> {
+  if (operation.service === 'acquirer' && !expired) return system.api('acquirer');
   const token = await system.issuer.token({
     roles: operation.roles as never,
     shop: 'dk-001',
     register: 'dk-001-01',
     sub: 'employee-dk-001-01',
+    expired,
   });
   return openApi(() => system.app(operation.service).http, token);
 }
@@ -113,8 +119,11 @@ async function callerOf(operation: Operation): Promise<Api> {
 async function send(operation: Operation, bad: BadRequest): Promise<Reply> {
   const path = bad.path ? bad.path(operation.path) : pathTo(operation, things);
   const headers = { ...(operation.headers.includes('If-Match') ? { 'if-match': '"99999"' } : {}), ...bad.options?.headers };
-  return (await callerOf(operation)).send(operation.method, path, bad.body, { ...bad.options, headers });
+  return (await callerOf(operation, bad.isExpired === true)).send(operation.method, path, bad.body, { ...bad.options, headers });
 }
+
+/** Where a service writes down that someone tried to import a file, whatever became of it. */
+const attempts = ['imports', 'privileged_acts', 'idempotency_keys'];
 
 describe.each(services)('%s', (service) => {
   const writes = operationsOf(service).filter(
@@ -126,6 +135,21 @@ describe.each(services)('%s', (service) => {
       .map((bad) => ({ name: operation.name, title: bad.title, operation, bad })),
   );
 
+  proveRefused(cases.filter(({ operation }) => !operation.takesCsv));
+
+  test('has every table as it was', async () => {
+    expect(await contentsOf(system.databaseUrl(service))).toEqual(before.get(service));
+  });
+
+  proveRefused(cases.filter(({ operation }) => operation.takesCsv));
+
+  test('has every table as it was, but for the list of who tried to import what', async () => {
+    const expected = Object.entries(before.get(service)!).filter(([table]) => !attempts.includes(table));
+    expect(await contentsOf(system.databaseUrl(service), attempts)).toEqual(Object.fromEntries(expected));
+  });
+});
+
+function proveRefused(cases: { name: string; title: string; operation: Operation; bad: BadRequest }[]): void {
   test.each(cases)('$name with $title', async ({ operation, bad }) => {
     const answer = await send(operation, bad);
     expect(bad.statuses).toContain(answer.status);
@@ -136,11 +160,7 @@ describe.each(services)('%s', (service) => {
       title: expect.any(String) as string,
     });
   });
-
-  test('has every table as it was', async () => {
-    expect(await contentsOf(system.databaseUrl(service))).toEqual(before.get(service));
-  });
-});
+}
 
 describe('A key that was used is', () => {
   const key = randomUUID();

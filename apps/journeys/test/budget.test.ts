@@ -29,7 +29,9 @@ const ways: Way[] = [
     budget: { statements: 12, commits: 9, calls: 4 },
     async sell(till, [one, two], totalMinor) {
       const sale = await till.open([{ sku: one }, { sku: two }]);
-      const { answer } = await till.complete(sale.id, [{ method: 'terminal', amountMinor: totalMinor }]);
+      const answer = await till.sales.post(`/v1/sales/${sale.id}/complete`, {
+        tenders: [{ method: 'terminal', amountMinor: totalMinor }],
+      });
       expect(answer.status).toBe(200);
     },
   },

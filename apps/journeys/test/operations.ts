@@ -17,6 +17,8 @@ export interface Operation {
   headers: string[];
   /** An example of the JSON body, made of the schema's own examples; undefined where there is no JSON body. */
   body: unknown;
+  /** Names of the JSON body's members, required or not. */
+  members: string[];
   /** True where the body is a stream of CSV. */
   takesCsv: boolean;
 }
@@ -67,6 +69,7 @@ export function operationsOf(service: ServiceName): Operation[] {
         roles,
         headers: (described.parameters ?? []).filter((given) => given.in === 'header').map((given) => given.name),
         body: schema && exampleOf(schema, schemas),
+        members: Object.keys((schema && named(schema, schemas).properties) ?? {}),
         takesCsv: 'text/csv' in content,
       };
     }),
@@ -75,11 +78,7 @@ export function operationsOf(service: ServiceName): Operation[] {
 
 /** A value the schema accepts: its own example where it has one, else the least that is required. */
 function exampleOf(schema: Schema, schemas: Record<string, Schema>): unknown {
-  if (schema.$ref !== undefined) {
-    const named = schemas[schema.$ref.split('/').at(-1) ?? ''];
-    if (!named) throw new Error(`${schema.$ref} is not among the schemas`);
-    return exampleOf(named, schemas);
-  }
+  if (schema.$ref !== undefined) return exampleOf(named(schema, schemas), schemas);
   if (schema.example !== undefined) return schema.example;
   if (schema.const !== undefined) return schema.const;
   if (schema.default !== undefined) return schema.default;
@@ -96,4 +95,12 @@ function exampleOf(schema: Schema, schemas: Record<string, Schema>): unknown {
   if (schema.format === 'uuid') return '0195a1c2-7c1e-7d55-9d0a-2f0c6a3b1e11';
   if (schema.format === 'date-time') return '2026-03-02T10:15:30.120Z';
   return 'text';
+}
+
+/** The schema itself, where this is a reference to it. */
+function named(schema: Schema, schemas: Record<string, Schema>): Schema {
+  if (schema.$ref === undefined) return schema;
+  const found = schemas[schema.$ref.split('/').at(-1) ?? ''];
+  if (!found) throw new Error(`${schema.$ref} is not among the schemas`);
+  return found;
 }

@@ -43,6 +43,8 @@ export interface System {
   stop(): Promise<void>;
 }
 
+/** Milliseconds five processes may take to start beside each other on a busy machine. */
+const startMs = 90_000;
 const acquirerKey = 'acquirer-key-of-the-journeys';
 const webhookSecret = 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=';
 const clientSecret = 'client-secret-of-the-journeys';
@@ -93,7 +95,10 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     api: (name, token = operator) => openApi(() => found(apps, name).http, name === 'acquirer' ? acquirerKey : token),
     databaseUrl: (name) => found(databases, name).url,
     kill: (name) => found(apps, name).kill(),
-    restart: (name) => found(apps, name).restart(),
+    async restart(name) {
+      await found(apps, name).restart();
+      await found(apps, name).ready(startMs);
+    },
     async stop() {
       await Promise.all([...apps.values()].map((app) => app.kill()));
       await Promise.all([...databases.values()].map((database) => database.drop()));
@@ -114,7 +119,9 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       ...(options.pace === 'production' ? {} : waits[name]),
       ...options.env?.[name],
     };
-    apps.set(name, await startApp(roomFolder(name), env));
+    const app = await startApp(roomFolder(name), env, { waitUntilReady: false });
+    apps.set(name, app);
+    await app.ready(startMs);
   };
   await Promise.all(names.map(start));
   await seed(system, names);

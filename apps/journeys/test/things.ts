@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { makeDemo } from './demo.ts';
 import type { Operation } from './operations.ts';
 import type { System } from './system.ts';
 import { openTill } from './till.ts';
@@ -17,8 +18,19 @@ export async function makeThings(system: System): Promise<Things> {
   const sold = await till.open([{ sku }]);
   await till.complete(sold.id, [{ method: 'terminal', amountMinor: sold.totalMinor }]);
 
+  // A second card is declined, so that the first one is refunded.
+  const undone = await till.open([{ sku, quantity: 2 }]);
+  await till.complete(undone.id, [
+    { method: 'terminal', amountMinor: undone.totalMinor - 15_101 },
+    { method: 'terminal', amountMinor: 15_101 },
+  ]);
+
   const operator = system.api('sales');
-  const [transaction] = await system.api('payments').all<{ transactionId: string; intentId: string }>('/v1/audit/transactions');
+  const transactions = await system
+    .api('payments')
+    .all<{ transactionId: string; intentId: string; kind: string }>('/v1/audit/transactions');
+  const [transaction] = transactions;
+  const refund = transactions.find(({ kind }) => kind === 'REFUND');
   const [reservation] = await system.api('inventory').all<{ reservationId: string }>('/v1/audit/reservations');
   const header = 'country,sku,price_minor,currency,valid_from,valid_to\n';
   const prices = await operator.post('/v1/imports/prices', header, { headers: { 'content-type': 'text/csv' } });
@@ -29,7 +41,8 @@ export async function makeThings(system: System): Promise<Things> {
     'sales /v1/sales/': { id: sale.id, lineId: sale.lines[0]!.lineId },
     'sales /v1/sales/{id}/tenders/': { id: paying.id, tenderId: tender!.tenderId },
     'sales /v1/sales/{id}/receipt': { id: sold.id },
-    'sales /v1/checkouts/': { saleId: sold.id },
+    // No checkout stands open. What is no id at all is refused only after the caller was let in.
+    'sales /v1/checkouts/': { saleId: 'none' },
     'sales /v1/imports/': { id: String(prices.body['importId']) },
     'inventory /': {
       reservationId: reservation!.reservationId,
@@ -37,7 +50,12 @@ export async function makeThings(system: System): Promise<Things> {
       shopId: 'dk-001',
       importId: String(products.body['importId']),
     },
-    'payments /': { intentId: transaction!.intentId, transactionId: transaction!.transactionId, provider: 'acquirer' },
+    'payments /': {
+      intentId: transaction!.intentId,
+      transactionId: transaction!.transactionId,
+      refundId: refund!.transactionId,
+      provider: 'acquirer',
+    },
     'stock-lookup /': { item: gtin },
     'acquirer /': { providerKey: randomUUID() },
   };
@@ -54,4 +72,14 @@ export function pathTo(operation: Operation, things: Things): string {
     if (value === undefined) throw new Error(`${operation.name} names {${name}}, of which there is none to try`);
     return encodeURIComponent(value);
   });
+}
+
+/** A body the operation takes: its example, with a product that is there. */
+export function bodyFor(operation: Operation): unknown {
+  const { sku } = makeDemo().products[1]!;
+  const bodies: Record<string, unknown> = {
+    'sales POST /v1/sales/{id}/lines': { sku },
+    'inventory PATCH /v1/products/{sku}': { isActive: true },
+  };
+  return bodies[operation.name] ?? operation.body;
 }

@@ -21,6 +21,8 @@ export interface Sale {
   roundingMinor: number;
   changeMinor: number;
   receiptNumber: number | null;
+  /** Why the last checkout was undone. */
+  refusal: { cause: string } | null;
   lines: { lineId: string; sku: string; quantity: number; grossMinor: number }[];
   tenders: { tenderId: string; method: string; amountMinor: number; status: string }[];
   nextAction: { action: string; text: string; poll?: { url: string; everyMs: number; forMs: number } };
@@ -83,7 +85,7 @@ export async function openTill(system: System, registerId: string, person: Perso
 }
 
 /** How long a till goes on before a test calls it stuck. */
-const patienceMs = 30_000;
+const patienceMs = 90_000;
 
 function insistOnWrite(api: Api, path: string, body: unknown, key: string = randomUUID()): Promise<Reply> {
   return insist(() => api.post(path, body, { key }));

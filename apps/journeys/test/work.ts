@@ -71,7 +71,7 @@ async function filesOf(url: string): Promise<{ oid: string; files: Map<string, s
        pg_relation_filenode(c.oid)::text AS file, COALESCE(long.relname, t.relname, c.relname) AS name
      FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_class t ON t.oid = i.indrelid
        LEFT JOIN pg_class long ON long.reltoastrelid = COALESCE(t.oid, c.oid)
-     WHERE pg_relation_filenode(c.oid) IS NOT NULL AND c.relnamespace <> 'pg_catalog'::regnamespace`,
+     WHERE pg_relation_filenode(c.oid) IS NOT NULL AND c.relkind <> 'S' AND c.relnamespace <> 'pg_catalog'::regnamespace`,
   );
   await client.end();
   return { oid: rows[0]?.oid ?? '', files: new Map(rows.map((row) => [row.file, row.name])) };
