@@ -39,6 +39,13 @@ it('tells an error with its stack, its causes and its members, but for secrets',
   expect(told.err['stack']).toContain('caused by: TypeError: because');
 });
 
+it('leaves the row out that PostgreSQL quotes when it refuses it', () => {
+  const refusal = { severity: 'ERROR', routine: 'ExecConstraints', code: '23514', detail: 'Failing row contains (tok_approve).' };
+  const told = redact({ err: Object.assign(new Error('violates check constraint "x"'), refusal) });
+  expect(JSON.stringify(told)).not.toContain('tok_approve');
+  expect(told['err']).toMatchObject({ code: '23514', detail: '[redacted]' });
+});
+
 it('ends in a circle', () => {
   const facts: Record<string, unknown> = { id: 1 };
   facts['self'] = facts;
