@@ -46,7 +46,8 @@ function redactMember(value: unknown, depth: number): unknown {
 /** pino's own form of an error, with the stacks of its causes; an error of ours or of pg has members to be looked through as well. */
 function redactError(error: Error, depth: number): object {
   const told: Record<string, unknown> = { ...stdSerializers.err(error) };
-  if ('severity' in told && 'routine' in told) for (const name of quotingMembers) if (told[name] !== undefined) told[name] = '[redacted]';
+  if ('severity' in told && 'routine' in told)
+    for (const name of quotingMembers) if (told[name] !== undefined) told[name] = '[redacted]';
   return redactObject(told, depth);
 }
 
