@@ -51,6 +51,7 @@ export function createEvents(log: Log, meter = metrics.getMeter('kassa-inventory
       reservations.add(1, { command, outcome });
       if (outcome === 'expired' || outcome === 'reused')
         log.warn({ reservationId, command, outcome }, 'a reservation was refused');
+      else log.info({ reservationId, command, outcome }, 'a reservation was asked for');
     },
     /** The units that were handed over, a movement for each line. */
     sold(lines: number) {
