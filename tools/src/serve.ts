@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
+import { nodeFlags } from '@kassa/testing';
 import { Failure, runCommand } from './failure.ts';
 import { serviceNames, type ServiceName } from './services.ts';
 import { readSystem } from './system.ts';
@@ -15,7 +16,7 @@ await runCommand(async () => {
   if (isStarted) throw new Failure(`${name} already runs at ${http}; start the others with npm start -- --except ${name}.`);
   console.log(`${name} joins the running system: ${http}/docs`);
 
-  const args = ['--watch', '--watch-preserve-output', '--import', './src/telemetry.ts', 'src/main.ts'];
+  const args = [...nodeFlags, '--watch', '--watch-preserve-output', '--import', './src/telemetry.ts', 'src/main.ts'];
   const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, ...env } });
   // Ctrl-C reaches the child by itself; this process stays until the child has drained.
   process.on('SIGINT', () => undefined);

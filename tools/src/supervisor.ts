@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync, rmSync, statSyn
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeFlags } from '@kassa/testing';
 import type { DataFolder } from './data-folder.ts';
 import { Failure } from './failure.ts';
 import { markOf } from './processes.ts';
@@ -53,7 +54,7 @@ export function createSupervisor({ workspace, dataFolder, environments, listener
     const logFile = join(dataFolder.path, 'logs', `${name}.log`);
     const log = openSync(logFile, 'a', 0o600);
     const logStart = statSync(logFile).size;
-    const child = spawn(process.execPath, ['--import', preload, '--import', './src/telemetry.ts', 'src/main.ts'], {
+    const child = spawn(process.execPath, [...nodeFlags, '--import', preload, '--import', './src/telemetry.ts', 'src/main.ts'], {
       cwd: join(workspace, 'apps', name),
       env: { ...process.env, NODE_COMPILE_CACHE: compileCache, ...environments[name] },
       detached: true,

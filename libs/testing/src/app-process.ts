@@ -27,6 +27,12 @@ export interface AppProcess {
   ready(timeoutMs?: number): Promise<void>;
 }
 
+/**
+ * How a service's Node is bounded, here as in its pod: a heap that may not grow is collected in time, so that a file of 200,000 rows
+ * takes no more memory than one of 20,000. Megabytes.
+ */
+export const nodeFlags = ['--max-semi-space-size=8', '--max-old-space-size=384'];
+
 export interface AppOptions {
   /** False returns as soon as the process was spawned. Default: true. */
   waitUntilReady?: boolean;
@@ -64,7 +70,7 @@ export async function startApp(folder: string, env: Record<string, string>, opti
 
   const start = () => {
     const preload = fileURLToPath(new URL('./die-with-parent.ts', import.meta.url));
-    child = spawn(process.execPath, ['--import', preload, '--import', './src/telemetry.ts', 'src/main.ts'], {
+    child = spawn(process.execPath, [...nodeFlags, '--import', preload, '--import', './src/telemetry.ts', 'src/main.ts'], {
       cwd: folder,
       env: wholeEnv,
     });

@@ -1,4 +1,4 @@
-export { roomFolder, startApp, type AppOptions, type AppProcess } from './app-process.ts';
+export { nodeFlags, roomFolder, startApp, type AppOptions, type AppProcess } from './app-process.ts';
 export { eventually } from './eventually.ts';
 export { freePort, isFree } from './free-port.ts';
 export { startIssuer, testIssuer, type Issuer, type IssuerOptions, type Person } from './issuer.ts';
