@@ -15,7 +15,7 @@ export const always: Promised[] = [
   ...(toKill.length === 0
     ? [{ metric: 'kassa_unavailable', limit: 'rate==0', promise: 'no request goes unanswered or gets 5xx' }]
     : [
-        { metric: 'kassa_unavailable', limit: 'rate<0.25', promise: 'the outage of a service stays an outage of what needs it' },
+        { metric: 'kassa_unavailable', limit: 'rate<0.4', promise: 'the outage of a service stays an outage of what needs it' },
         { metric: 'kassa_recovery_ms', limit: 'min>0', promise: 'a service is killed at all' },
         {
           metric: 'kassa_recovery_ms',

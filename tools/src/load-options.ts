@@ -31,7 +31,7 @@ export const loadHelp = `npm run load -- <test> [options]     k6 as tills, then 
   --shape average  smoke, average, stress, spike or soak
   --vus 50         users at once (tills: one register each, at most 239)
   --duration 60    seconds under full load, or 90s, 5m, 1h
-  --kill payments  kill -9 that service and start it again, several times; payments,sales takes turns, all takes all five
+  --kill payments  kill -9 that service once in 20 s and start it again; payments,sales takes turns, all takes all five
   --own            start a system for this run alone, on free ports, and end it afterwards
   --help
 
