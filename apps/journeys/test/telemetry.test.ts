@@ -159,6 +159,15 @@ async function metricsOf(name: ServiceName): Promise<string> {
   return (await fetch(`${system.app(name).metrics}/metrics`)).text();
 }
 
+test.each([
+  ['4111111111111111', true],
+  ['paid with 4111 1111-1111 1111', true],
+  ['4111111111111112', false],
+  ['01a204d2-1ea3-7324-917f-8c7fcf86575d', false],
+])('The search for card numbers says of %s: %s', (text, isFound) => {
+  expect(hasCardNumber(text)).toBe(isFound);
+});
+
 /** Every text and number inside a value, names of members included. */
 function texts(value: unknown): string[] {
   if (value === null || typeof value !== 'object') return [String(value)];
