@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure } from './failure.ts';
 import type { ServiceName } from './services.ts';
@@ -30,8 +30,8 @@ const prismaClient = (name: ServiceName): Derived => ({
 export function generate(workspace: string, services: ServiceName[], say: (sentence: string) => void): void {
   const stampFile = join(workspace, 'node_modules/.cache/kassa-generated.json');
   const stamps = existsSync(stampFile) ? (JSON.parse(readFileSync(stampFile, 'utf8')) as Record<string, string>) : {};
-  const stale = [contracts, ...services.map(prismaClient)].filter(
-    ({ output, sources }) => !existsSync(join(workspace, output)) || stamps[output] !== hashOf(workspace, sources),
+  const stale = [contracts, ...services.map(prismaClient)].filter((derived) =>
+    isStale(workspace, derived, stamps[derived.output]),
   );
   if (stale.length === 0) return;
   say('Generating code from contracts and schemas …');
@@ -40,11 +40,26 @@ export function generate(workspace: string, services: ServiceName[], say: (sente
   const ran = spawnSync(nx, ['run-many', '-t', 'generate', '-p', projects, '--outputStyle=static'], {
     cwd: workspace,
     encoding: 'utf8',
+    env: outsideOfNx(process.env),
   });
   if (ran.status !== 0) throw new Failure('The code could not be generated.', `${ran.stdout ?? ''}${ran.stderr ?? ''}`);
   mkdirSync(dirname(stampFile), { recursive: true });
   const made = Object.fromEntries(stale.map(({ output, sources }) => [output, hashOf(workspace, sources)]));
   writeFileSync(stampFile, JSON.stringify({ ...stamps, ...made }));
+}
+
+/** Without a stamp it was Nx that made the code, and made after its sources it is of them. */
+function isStale(workspace: string, { output, sources }: Derived, stamp: string | undefined): boolean {
+  const folder = join(workspace, output);
+  if (!existsSync(folder)) return true;
+  if (stamp !== undefined) return stamp !== hashOf(workspace, sources);
+  const changedMs = (path: string) => statSync(join(workspace, path)).mtimeMs;
+  return Math.max(...globSync(sources, { cwd: workspace }).map(changedMs)) > statSync(folder).mtimeMs;
+}
+
+/** `npm start` may itself run in a task of Nx, a test; the Nx it starts is none of that task's business. */
+function outsideOfNx(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^NX_(TASK|INVOCATION)/.test(name)));
 }
 
 function hashOf(workspace: string, sources: string[]): string {
