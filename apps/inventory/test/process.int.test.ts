@@ -2,7 +2,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import pg from 'pg';
 import { inventoryDefinition } from '@kassa/contracts/inventory';
 import { createClient } from '@kassa/grpc';
-import { roomFolder, startApp, testDatabase, testIssuer, type AppProcess, type Issuer, type TestDatabase } from '@kassa/testing';
+import {
+  eventually,
+  roomFolder,
+  startApp,
+  testDatabase,
+  testIssuer,
+  type AppProcess,
+  type Issuer,
+  type TestDatabase,
+} from '@kassa/testing';
 import { caller, reserving, stateOf, stockShops, violations, type Room } from './room.ts';
 
 let issuer: Issuer;
@@ -70,6 +79,14 @@ function sell(): { stop: () => Promise<string[]> } {
   };
 }
 
+/** What a caller does whose neighbour was away: it repeats the call until it is heard. */
+const answered = (call: () => Parameters<typeof stateOf>[0]) =>
+  eventually(async () => {
+    const state = await stateOf(call());
+    if (state === 'unavailable') throw new Error('inventory is not reached');
+    return state;
+  });
+
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 test(
@@ -84,9 +101,9 @@ test(
       expect(await violations(room)).toEqual([]);
     }
     for (const reservationId of await selling.stop()) {
-      const state = await stateOf(room.grpc.getReservation({ reservationId }));
+      const state = await answered(() => room.grpc.getReservation({ reservationId }));
       if (state === 'not-found') continue;
-      expect(await stateOf(room.grpc.consume({ reservationId, documentType: 'sale', documentId: reservationId }))).toBe(
+      expect(await answered(() => room.grpc.consume({ reservationId, documentType: 'sale', documentId: reservationId }))).toBe(
         'CONSUMED',
       );
     }

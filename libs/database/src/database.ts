@@ -57,6 +57,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
   });
   pool.on('error', (error) => options.onError?.(error));
+  // A pool that ends lets go of its connections before they are closed; one that breaks then has nobody left to be told.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const stopGauges = observePool(pool);
 
   async function query(statement: Statement, values: unknown[]) {
