@@ -32,9 +32,12 @@ export const removeFolders = () => folders.forEach((folder) => rmSync(folder, { 
 
 /** Runs a command to its end or until it is told to end. */
 export function command(file: string, args: string[], env: Record<string, string>): StartedCommand {
-  // Nothing of Vitest's own environment, nor of an npm around it, reaches the command.
-  const own = Object.entries(process.env).filter(([name]) => !/^(VITEST|npm_|NODE_|KASSA_)/.test(name));
-  const child = spawn(file, args, { cwd: workspace, env: { ...(Object.fromEntries(own) as Record<string, string>), ...env } });
+  // Nothing of Vitest's own environment, nor of an npm around it, reaches the command; it speaks without colours.
+  const own = Object.entries(process.env).filter(([name]) => !/^(VITEST|npm_|NODE_|KASSA_|FORCE_COLOR)/.test(name));
+  const child = spawn(file, args, {
+    cwd: workspace,
+    env: { ...(Object.fromEntries(own) as Record<string, string>), NO_COLOR: '1', ...env },
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const ended = new Promise<number | NodeJS.Signals>((done) => child.once('close', (code, signal) => done(code ?? signal ?? 0)));
