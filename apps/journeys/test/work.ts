@@ -33,6 +33,8 @@ export async function watchWork(databaseUrls: Record<string, string>): Promise<W
     oids.set(oid, name);
     tables.set(oid, files);
   }
+  // A checkpoint of the server would throw the log away that is to be read; this slot keeps it, and goes with the connection.
+  await client.query("SELECT pg_create_physical_replication_slot('watch_' || pg_backend_pid(), true, true)");
   const start = await position(client);
   await client.query('SELECT pg_stat_statements_reset()');
 
