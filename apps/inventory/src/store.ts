@@ -242,18 +242,17 @@ export function createStore(db: Database, prisma: PrismaClient) {
     },
     async finishImport(
       importId: string,
-      counts: { rows: number; accepted: number; unchanged: number; refused: number },
+      { rows, accepted, unchanged, refused }: { rows: number; accepted: number; unchanged: number; refused: number },
+      digest: string,
       key: Key,
       answer: Answer,
     ): Promise<void> {
-      await db.query(finishImport, [
-        ...finishValues(key.scope, answer),
-        importId,
-        counts.rows,
-        counts.accepted,
-        counts.unchanged,
-        counts.refused,
-      ]);
+      const values = [importId, rows, accepted, unchanged, refused, digest];
+      await db.query(finishImport, [...finishValues(key.scope, answer), ...values]);
+    },
+    /** True where the file with this digest is the one that was imported under this id. */
+    async isSameFile(importId: string, digest: string): Promise<boolean> {
+      return (await prisma.import.count({ where: { id: importId, digest } })) === 1;
     },
     /** Puts the failure on record and gives the key back, so that the same request begins anew. */
     async failImport(importId: string, key: Key): Promise<void> {
@@ -266,7 +265,7 @@ export function createStore(db: Database, prisma: PrismaClient) {
     async findImport(importId: string) {
       const found = await prisma.import.findUnique({ where: { id: importId } });
       if (found === null) return undefined;
-      const { id, leasedUntil: _leasedUntil, subject: _subject, startedAt, endedAt, ...counts } = found;
+      const { id, leasedUntil: _leasedUntil, subject: _subject, digest: _digest, startedAt, endedAt, ...counts } = found;
       return {
         importId: id,
         ...counts,
@@ -370,7 +369,7 @@ const saveRefusals = {
 };
 const finishImport = {
   name: 'finish_import',
-  text: `WITH ${finishCte(1)} UPDATE imports SET state = 'DONE', ended_at = now(), rows = $5, accepted = $6, unchanged = $7, refused = $8 WHERE id = $4`,
+  text: `WITH ${finishCte(1)} UPDATE imports SET state = 'DONE', ended_at = now(), rows = $5, accepted = $6, unchanged = $7, refused = $8, digest = $9 WHERE id = $4`,
 };
 const failImport = {
   name: 'fail_import',

@@ -94,6 +94,13 @@ describe('a retailer moves in', () => {
   });
 });
 
+/** What every import writes, whatever is in its file. */
+const written = async () =>
+  (
+    await room.db.query(`SELECT (SELECT count(*) FROM imports) AS imports, (SELECT count(*) FROM privileged_acts) AS acts,
+      (SELECT count(*) FROM idempotency_keys) AS keys`)
+  ).rows[0];
+
 describe('a row that cannot be used is refused by name, and the others are written', () => {
   const product = (more: Partial<Record<string, string>> = {}) =>
     Object.values({
@@ -215,9 +222,11 @@ describe('a file that does not fit is refused whole', () => {
     ['nothing', '', 400, 'validation-failed', 'empty'],
   ])('%s', async (_what, file, status, code, named) => {
     const key = randomUUID();
+    const before = await written();
     const reply = await send('opening-stock', file, { key });
     expect([reply.status, reply.body.code]).toEqual([status, code]);
     expect(reply.body.detail).toContain(named);
+    expect(await written()).toEqual(before);
     // The key is free again: the mended file may come under it.
     expect((await send('opening-stock', 'shop_id,sku,quantity\n', { key })).status).toBe(201);
   });
@@ -247,6 +256,15 @@ describe('an import is done once per key', () => {
     expect(again.body).toEqual(first.body);
     expect(again.headers.get('idempotency-replayed')).toBe('true');
     expect(again.headers.get('location')).toBe(first.headers.get('location'));
+  });
+
+  test('and another file under its key is refused, and changes nothing', async () => {
+    const key = randomUUID();
+    await send('opening-stock', stockCsv([['dk-002', 'E2', 4]]), { key });
+    const before = await written();
+    const reply = await send('opening-stock', stockCsv([['dk-002', 'E2', 5]]), { key });
+    expect([reply.status, reply.body.code]).toEqual([422, 'idempotency-key-reused']);
+    expect(await written()).toEqual(before);
   });
 
   test('an import whose client went away keeps what was written, and is begun anew', async () => {

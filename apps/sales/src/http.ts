@@ -273,7 +273,7 @@ function imports(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
       roles: ['operator'],
       bodyAs: 'stream',
       responses: { 200: schemas.ImportReport },
-      errors: ['media-type-unsupported'],
+      errors: ['media-type-unsupported', 'request-in-progress', 'idempotency-key-reused'],
       handler: ({ body, headers, key }) => {
         const source = body as unknown as AsyncIterable<Uint8Array> | undefined;
         if (!source)

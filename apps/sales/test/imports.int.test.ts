@@ -88,6 +88,11 @@ test('a register stays with its shop, and keeps its receipts and its session', a
   ]);
 });
 
+/** What every import writes, whatever is in its file. */
+const written = async () =>
+  (await room.db.query('SELECT (SELECT count(*) FROM imports) AS imports, (SELECT count(*) FROM idempotency_keys) AS keys'))
+    .rows[0];
+
 describe('a file that cannot be read', () => {
   test.each([
     { what: 'empty', csv: '' },
@@ -96,7 +101,9 @@ describe('a file that cannot be read', () => {
     { what: 'separated by semicolons', csv: 'country;sku;price_minor;currency;valid_from;valid_to\n' },
   ])('$what: refused as a whole, and may be sent again, mended, with the same key', async ({ what, csv }) => {
     const send = { key: `key-of-a-file-${what.replaceAll(' ', '-')}` };
+    const before = await written();
     expect(await importCsv(operator, 'prices', csv, send)).toMatchObject({ status: 400, body: { code: 'validation-failed' } });
+    expect(await written()).toEqual(before);
     expect((await importCsv(operator, 'prices', pricesCsv, send)).body).toMatchObject({ rows: 6 });
   });
 

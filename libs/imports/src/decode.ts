@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { TextDecoder } from 'node:util';
 import { KassaError } from '@kassa/problem';
@@ -8,7 +9,9 @@ export const damaged = '\uFFFD';
 export interface DecodedText {
   /** The encoding as a person would name it, for refusals. */
   encoding: string;
-  chunks: AsyncIterable<string>;
+  chunks: AsyncGenerator<string>;
+  /** SHA-256 of the bytes read so far, in hex; asked for once, when all of them were. */
+  digest(): string;
 }
 
 const named: Record<string, string> = {
@@ -26,7 +29,8 @@ const named: Record<string, string> = {
  */
 export async function decodeText(source: AsyncIterable<Uint8Array>, charset?: string): Promise<DecodedText> {
   const declared = encodingOf(charset);
-  const bytes = readBytes(source);
+  const hash = createHash('sha256');
+  const bytes = readBytes(source, (chunk) => hash.update(chunk));
   let first = Buffer.alloc(0);
   while (first.length < 3) {
     const { value, done } = await bytes.next();
@@ -34,7 +38,8 @@ export async function decodeText(source: AsyncIterable<Uint8Array>, charset?: st
     first = Buffer.concat([first, value]);
   }
   const encoding = encodingOfMark(first) ?? declared;
-  return { encoding: named[encoding] ?? encoding, chunks: decodeChunks(first, bytes, new TextDecoder(encoding)) };
+  const chunks = decodeChunks(first, bytes, new TextDecoder(encoding));
+  return { encoding: named[encoding] ?? encoding, chunks, digest: () => hash.digest('hex') };
 }
 
 async function* decodeChunks(first: Uint8Array, rest: AsyncGenerator<Uint8Array>, decoder: TextDecoder): AsyncGenerator<string> {
@@ -51,12 +56,13 @@ async function* decodeChunks(first: Uint8Array, rest: AsyncGenerator<Uint8Array>
  * The bytes, with malformed-request for a stream that breaks off. What is left of a stream that is of no more use flows away unread: it
  * is the body of a request, whose sender listens only when he has sent all of it, and destroying it would cut the connection.
  */
-async function* readBytes(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* readBytes(source: AsyncIterable<Uint8Array>, onRead: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array> {
   const bytes = source instanceof Readable ? source.iterator({ destroyOnReturn: false }) : source[Symbol.asyncIterator]();
   try {
     for (;;) {
       const next = (await bytes.next().catch(brokenOff)) as IteratorResult<Uint8Array, unknown>;
       if (next.done === true) return;
+      onRead(next.value);
       yield next.value;
     }
   } finally {

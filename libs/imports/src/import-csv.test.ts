@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { flag, importCsv, integer, text, type NumberedRow, type Outcome, type RefusedRow } from './index.ts';
+import { flag, integer, openCsv, text, type NumberedRow, type Outcome, type RefusedRow } from './index.ts';
 
 const schema = z.strictObject({ sku: text(20), name: text(60), quantity: integer(0, 1000) });
 type Row = z.output<typeof schema>;
@@ -20,9 +21,8 @@ async function importOf(
   async function* source() {
     for (let at = 0; at < bytes.length; at += pieceBytes) yield await Promise.resolve(bytes.subarray(at, at + pieceBytes));
   }
-  const report = await importCsv(source(), {
-    schema,
-    charset: options.charset,
+  const csv = await openCsv(source(), { schema, charset: options.charset });
+  const report = await csv.importRows({
     key: (row) => row.sku,
     apply: (rows) => {
       applied.push(...rows);
@@ -196,8 +196,8 @@ test('batches of 500 are applied one after the other, and the stream waits for t
       yield await Promise.resolve(Buffer.from(`A-${n},a,1\n`));
     }
   }
-  await importCsv(source(), {
-    schema,
+  const csv = await openCsv(source(), { schema });
+  await csv.importRows({
     apply: async (rows) => {
       log.push(`apply ${rows.length}`);
       await new Promise((resolve) => setImmediate(resolve));
@@ -226,7 +226,8 @@ test('a stream that breaks off fails the import', async () => {
     throw new Error('the client went away');
   }
   const nothing = { apply: () => Promise.resolve([]), refuse: () => Promise.resolve() };
-  await expect(importCsv(source(), { schema, ...nothing })).rejects.toMatchObject({
+  const csv = await openCsv(source(), { schema });
+  await expect(csv.importRows(nothing)).rejects.toMatchObject({
     code: 'malformed-request',
     facts: { cause: { message: 'the client went away' } },
   });
@@ -237,9 +238,37 @@ test('a stream of no more use flows away and is not cut, so that its sender hear
     ['sku,colour\n', ...Array.from({ length: 100 }, () => 'A-1,red\n')].map((line) => Buffer.from(line)),
   );
   const isOver = new Promise((resolve) => source.once('end', () => resolve('all of it was sent')));
-  const nothing = { apply: () => Promise.resolve([]), refuse: () => Promise.resolve() };
-  await expect(importCsv(source, { schema, ...nothing })).rejects.toMatchObject({ code: 'validation-failed' });
+  await expect(openCsv(source, { schema })).rejects.toMatchObject({ code: 'validation-failed' });
   expect(await isOver).toBe('all of it was sent');
+});
+
+test('a file that is closed at its first row flows away, too', async () => {
+  const source = Readable.from([Buffer.from(header), Buffer.alloc(300_000, 'A-1,a,1\n')]);
+  const isOver = new Promise((resolve) => source.once('end', () => resolve('all of it was sent')));
+  const csv = await openCsv(source, { schema });
+  await csv.close();
+  await csv.close();
+  expect(await isOver).toBe('all of it was sent');
+});
+
+describe('the digest is that of all bytes', () => {
+  const file = Buffer.concat([
+    Buffer.from('\uFEFF'),
+    Buffer.from(header),
+    Buffer.from('A-1,Bl\xe5,1\n'.repeat(50_000), 'latin1'),
+  ]);
+  const pieces = () => Readable.from([file.subarray(0, 7), file.subarray(7, 90_000), file.subarray(90_000)]);
+  const digest = createHash('sha256').update(file).digest('hex');
+
+  test('where the rows were imported', async () => {
+    const csv = await openCsv(pieces(), { schema });
+    await csv.importRows({ apply: (rows) => Promise.resolve(rows.map(() => 'unchanged')), refuse: () => Promise.resolve() });
+    expect(await csv.digest()).toBe(digest);
+  });
+
+  test('where they were not', async () => {
+    expect(await (await openCsv(pieces(), { schema })).digest()).toBe(digest);
+  });
 });
 
 test.each([

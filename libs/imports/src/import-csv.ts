@@ -26,17 +26,33 @@ export interface NumberedRow<Row> {
 /** What became of a row: written, found to be so already, or refused. */
 export type Outcome = 'accepted' | 'unchanged' | Refusal;
 
-export interface CsvImport<Shape extends z.ZodObject> {
+export interface CsvForm<Shape extends z.ZodObject> {
   /** The charset of the content type, where it named one. */
   charset?: string | undefined;
   /** One field per column of the file; the header must have exactly these, in any order. Each takes a string. */
   schema: Shape;
+}
+
+export interface CsvImport<Shape extends z.ZodObject> {
   /** What names the thing a row is about. A later row with the same key is refused; without it apply must bear both. */
   key?: (row: z.output<Shape>) => string;
   /** Writes at most 500 rows at once and answers for each, in their order. The next batch is not read before it is done. */
   apply: (rows: NumberedRow<z.output<Shape>>[]) => Promise<Outcome[]>;
   /** Takes the refused rows as they come, at most 500 at once. */
   refuse: (rows: RefusedRow[]) => Promise<void>;
+}
+
+/** A file whose header is as it should be, open at its first row. */
+export interface CsvFile<Shape extends z.ZodObject> {
+  /**
+   * Imports the rows, once. One that cannot be used is refused with its reason and the rest goes on. What ends the import early:
+   * malformed-request for a stream that breaks off, and what apply or refuse throw; batches before that stay applied.
+   */
+  importRows(options: CsvImport<Shape>): Promise<ImportReport>;
+  /** The SHA-256 of all its bytes in hex; what was not read yet is read for it. */
+  digest(): Promise<string>;
+  /** Lets what is left flow away unread. Harmless where nothing is. */
+  close(): Promise<void>;
 }
 
 export interface ImportReport {
@@ -50,55 +66,87 @@ export interface ImportReport {
 const batchRows = 500;
 
 /**
- * Imports a CSV file from a stream: decodes, checks the header, validates row by row, and hands on batches of 500. Memory stays at a
- * few batches (and 16 to 32 bytes a row where a key is given), since the stream is read no faster than batches are applied.
- * A row that cannot be used is refused with its reason and the rest goes on. What ends the import: validation-failed where the header
- * lacks a column, has one too many or cannot be read (nothing was applied then), media-type-unsupported for a charset not read here,
- * malformed-request for a stream that breaks off, and what apply or refuse throw; batches before that stay applied. What is left
- * of the stream then flows away unread.
+ * Opens a CSV file that arrives as a stream: decodes it and checks its header, so that a file that is not the one asked for is refused
+ * before anything is written. Memory stays at a few batches (and 16 to 32 bytes a row where a key is given), since the stream is read no
+ * faster than batches are applied. Errors: validation-failed where the header lacks a column, has one too many or cannot be read,
+ * media-type-unsupported for a charset not read here, malformed-request for a stream that breaks off.
  */
-export async function importCsv<Shape extends z.ZodObject>(
+export async function openCsv<Shape extends z.ZodObject>(
   source: AsyncIterable<Uint8Array>,
-  options: CsvImport<Shape>,
+  { schema, charset }: CsvForm<Shape>,
+): Promise<CsvFile<Shape>> {
+  const { encoding, chunks, digest } = await decodeText(source, charset);
+  const records = readRecords(chunks);
+  const close = async () => void (await chunks.return(undefined));
+  try {
+    const { header, rest } = await readFirst(records);
+    const columns = readHeader(header, Object.keys(schema.shape), encoding);
+    return {
+      importRows: (options) =>
+        importRows(rest, rowCheck({ schema, key: options.key, columns, encoding }), options).finally(close),
+      async digest() {
+        while ((await chunks.next()).done !== true);
+        return digest();
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function importRows<Shape extends z.ZodObject>(
+  records: AsyncIterable<Iterable<CsvRecord>>,
+  check: (record: CsvRecord) => { value: z.output<Shape> } | Refusal,
+  { apply, refuse }: CsvImport<Shape>,
 ): Promise<ImportReport> {
-  const { encoding, chunks } = await decodeText(source, options.charset);
   const report: ImportReport = { rows: 0, accepted: 0, unchanged: 0, refused: 0 };
-  const check = rowCheck(options, encoding);
   let valid: NumberedRow<z.output<Shape>>[] = [];
   let refused: RefusedRow[] = [];
 
   const flush = async () => {
-    const outcomes = valid.length === 0 ? [] : await options.apply(valid);
+    const outcomes = valid.length === 0 ? [] : await apply(valid);
     if (outcomes.length !== valid.length) throw new Error(`apply answered for ${outcomes.length} of ${valid.length} rows`);
     outcomes.forEach((outcome, index) => {
       if (typeof outcome === 'string') report[outcome] += 1;
       else refused.push({ row: valid[index]?.row ?? 0, ...outcome });
     });
     refused.sort((a, b) => a.row - b.row);
-    if (refused.length > 0) await options.refuse(refused);
+    if (refused.length > 0) await refuse(refused);
     report.refused += refused.length;
     report.rows = report.accepted + report.unchanged + report.refused;
     valid = [];
     refused = [];
   };
 
-  let columns: string[] | undefined;
-  for await (const records of readRecords(chunks)) {
-    for (const record of records) {
-      if (columns === undefined) {
-        columns = readHeader(record, Object.keys(options.schema.shape), encoding);
-        continue;
-      }
-      const result = check(record, columns);
+  for await (const some of records) {
+    for (const record of some) {
+      const result = check(record);
       if ('code' in result) refused.push({ row: record.row, ...result });
       else valid.push({ row: record.row, value: result.value });
       if (valid.length + refused.length === batchRows) await flush();
     }
   }
-  if (columns === undefined)
-    throw new KassaError('validation-failed', { detail: 'The file is empty; its first row must name the columns.' });
   await flush();
   return report;
+}
+
+/** The first record, and the ones behind it. Throws validation-failed where there is none. */
+async function readFirst(
+  records: AsyncGenerator<Iterable<CsvRecord>>,
+): Promise<{ header: CsvRecord; rest: AsyncIterable<Iterable<CsvRecord>> }> {
+  for (let next = await records.next(); next.done !== true; next = await records.next()) {
+    const together = next.value[Symbol.iterator]();
+    const first = together.next();
+    if (first.done !== true) return { header: first.value, rest: restOf(together, records) };
+  }
+  throw new KassaError('validation-failed', { detail: 'The file is empty; its first row must name the columns.' });
+}
+
+async function* restOf(together: Iterator<CsvRecord>, records: AsyncGenerator<Iterable<CsvRecord>>) {
+  yield { [Symbol.iterator]: () => together };
+  yield* records;
 }
 
 /** The columns in the file's order. Throws validation-failed, naming each column that is missing, unknown or there twice. */
@@ -131,9 +179,19 @@ function readHeader(record: CsvRecord, expected: string[], encoding: string): st
   return columns;
 }
 
-function rowCheck<Shape extends z.ZodObject>({ schema, key }: CsvImport<Shape>, encoding: string) {
+function rowCheck<Shape extends z.ZodObject>({
+  schema,
+  key,
+  columns,
+  encoding,
+}: {
+  schema: Shape;
+  key: CsvImport<Shape>['key'];
+  columns: string[];
+  encoding: string;
+}) {
   const seen = new SeenKeys();
-  return (record: CsvRecord, columns: string[]): { value: z.output<Shape> } | Refusal => {
+  return (record: CsvRecord): { value: z.output<Shape> } | Refusal => {
     const { fields } = record;
     if (record.fault !== undefined) return { column: '', ...record.fault };
     if (fields.length !== columns.length) {

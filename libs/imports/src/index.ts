@@ -1,6 +1,8 @@
 export { flag, integer, number, text } from './fields.ts';
 export {
-  importCsv,
+  openCsv,
+  type CsvFile,
+  type CsvForm,
   type CsvImport,
   type ImportReport,
   type NumberedRow,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { importCsv, integer, text } from '../src/index.ts';
+import { openCsv, integer, text } from '../src/index.ts';
 
 /*
  * Imports as many rows as the first argument says, from a stream made on the fly, into nowhere, and prints the report with the peak
@@ -19,8 +19,10 @@ async function* file() {
   }
 }
 
-const report = await importCsv(file(), {
+const csv = await openCsv(file(), {
   schema: z.strictObject({ sku: text(40), gtin: text(13), name: text(200), quantity: integer(0, 100_000) }),
+});
+const report = await csv.importRows({
   key: ({ sku }) => sku,
   apply: async (batch) => {
     await new Promise((resolve) => setTimeout(resolve, 1));

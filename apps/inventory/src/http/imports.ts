@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 import { decodeCursor, toPage } from '@kassa/http';
-import { importCsv } from '@kassa/imports';
+import { openCsv } from '@kassa/imports';
 import type { z } from 'zod';
 import type { ImportKind, ImportRows } from '../domain/import.ts';
 import * as schemas from '../http-schemas.ts';
-import { importFile } from '../operations/import-file.ts';
+import { importFile, type ImportFile } from '../operations/import-file.ts';
 import { actor, missing, operators, paged, type HttpDeps, type Server } from './answers.ts';
 
 export function importRoutes(server: Server, deps: HttpDeps): void {
@@ -63,25 +63,21 @@ written as they come, by their natural key: sending a file again changes nothing
     roles: operators,
     bodyAs: 'stream',
     responses: { 201: schemas.ImportReport },
-    errors: ['validation-failed', 'media-type-unsupported', 'request-in-progress'],
-    handler: ({ body, caller, key, headers }) => {
+    errors: ['validation-failed', 'media-type-unsupported', 'request-in-progress', 'idempotency-key-reused'],
+    handler: async ({ body, caller, key, headers }) => {
       const charset = /charset="?([^";\s]+)/i.exec(String(headers['content-type']))?.[1];
-      return importFile(
-        deps,
-        {
-          kind,
-          read: ({ apply, refuse }) =>
-            importCsv((body ?? []) as unknown as Readable, {
-              charset,
-              schema,
-              key: nameOf,
-              apply: (rows) => apply(rows.map(({ row, value }) => ({ row, value: toRow(value) }))),
-              refuse,
-            }),
-        },
-        actor(caller),
-        key,
-      );
+      const csv = await openCsv((body ?? []) as unknown as Readable, { charset, schema });
+      const file: ImportFile<Kind> = {
+        kind,
+        digest: csv.digest,
+        read: ({ apply, refuse }) =>
+          csv.importRows({
+            key: nameOf,
+            apply: (rows) => apply(rows.map(({ row, value }) => ({ row, value: toRow(value) }))),
+            refuse,
+          }),
+      };
+      return importFile(deps, file, actor(caller), key).finally(csv.close);
     },
   });
 }

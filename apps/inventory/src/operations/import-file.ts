@@ -16,9 +16,12 @@ export interface RowHandlers<Row> {
   refuse(rows: { row: number; column: string; code: string; detail: string }[]): Promise<void>;
 }
 
-/** A file on its way in: reads it once, row by row, and answers the counts. */
+/** A file on its way in, with a header that is as it should be. */
 export interface ImportFile<Kind extends ImportKind> {
   kind: Kind;
+  /** The SHA-256 of all of it. */
+  digest(): Promise<string>;
+  /** Reads it once, row by row, and answers the counts. */
   read(handlers: RowHandlers<ImportRows[Kind]>): Promise<{ rows: number; accepted: number; unchanged: number; refused: number }>;
 }
 
@@ -26,9 +29,9 @@ export interface ImportFile<Kind extends ImportKind> {
  * Imports a file once per key: rows are written batch by batch as they come, by their natural key, so that a repeated file changes
  * nothing. Whatever ends the import early leaves the batches before it written, and gives the key back. A process that dies keeps the
  * key until its lease is over; then the same request takes the import over and reads the file from its beginning.
- * Errors: validation-failed for a header that does not fit, media-type-unsupported, request-in-progress.
+ * Errors: request-in-progress, idempotency-key-reused for another file, malformed-request for one that breaks off.
  */
-export function importFile<Kind extends ImportKind>(
+export async function importFile<Kind extends ImportKind>(
   deps: ImportFileDeps,
   file: ImportFile<Kind>,
   actor: Actor,
@@ -45,7 +48,14 @@ export function importFile<Kind extends ImportKind>(
       throw new KassaError('request-in-progress', { retryAfterSeconds: 5 });
     return run(deps, importId, file, actor, key);
   };
-  return idempotency.once(key, begin, resume);
+  const answer = await idempotency.once(key, begin, resume);
+  if (answer.headers?.['idempotency-replayed'] === undefined) return answer;
+  // The key's fingerprint cannot know a body that streams; the file's own digest does.
+  const { importId } = answer.body as ImportReport;
+  if (await store.isSameFile(importId, await file.digest())) return answer;
+  throw new KassaError('idempotency-key-reused', {
+    detail: 'This key was used for another file. Make a new key for a new file.',
+  });
 }
 
 async function run<Kind extends ImportKind>(
@@ -74,7 +84,7 @@ async function run<Kind extends ImportKind>(
     const body: ImportReport = { importId, ...counts, refusals: `/v1/imports/${importId}/refusals` };
     const answer = { status: 201, headers: { location: `/v1/imports/${importId}` }, body };
     if (file.kind === 'opening-stock' && counts.accepted > 0) await store.analyseLevels();
-    await store.finishImport(importId, counts, key, answer);
+    await store.finishImport(importId, counts, await file.digest(), key, answer);
     events.importDone(importId, file.kind, counts);
     return answer;
   } catch (error) {

@@ -1,11 +1,20 @@
-import { createHash } from 'node:crypto';
 import { Topic, type Change, type inventoryDefinition, type Product, type Shop as FeedShop } from '@kassa/contracts/inventory';
 import { country, isCountryCode } from '@kassa/countries';
 import type { Database, Statement } from '@kassa/database';
 import { followFeed, type Batch, type FeedPosition, type FeedState, type Rows, type Stored } from '@kassa/feed';
 import type { GrpcClient } from '@kassa/grpc';
 import { claimValues, finishCte, finishValues, keyCte, keyExpected, type Answer, type Key } from '@kassa/idempotency';
-import { importCsv, integer, text, type ImportReport, type NumberedRow, type Outcome, type RefusedRow } from '@kassa/imports';
+import {
+  integer,
+  openCsv,
+  text,
+  type CsvFile,
+  type CsvImport,
+  type ImportReport,
+  type NumberedRow,
+  type Outcome,
+  type RefusedRow,
+} from '@kassa/imports';
 import { z } from 'zod';
 import type { Offer } from '../domain/pricing.ts';
 import type { Shop } from '../store.ts';
@@ -22,6 +31,12 @@ export type ImportKind = 'prices' | 'registers';
 export interface ImportFile {
   source: AsyncIterable<Uint8Array>;
   charset: string | undefined;
+}
+
+/** A file whose header is as it should be. Whoever opened it closes it. */
+export interface OpenFile extends Pick<CsvFile<z.ZodObject>, 'digest' | 'close'> {
+  /** Applies its rows, and keeps the refused ones with the import of this id. */
+  importRows(id: string): Promise<ImportReport>;
 }
 
 export type Catalogue = ReturnType<typeof createCatalogue>;
@@ -114,23 +129,33 @@ const digestStatement: Statement = { name: 'catalogue_digest', text: 'SELECT dig
 
 /** The catalogue a till sells from: our copies of inventory's products and shops, and the prices and registers the retailer imports. */
 export function createCatalogue(db: Database, { leaseMs }: { leaseMs: number }) {
-  const importers: Record<
-    ImportKind,
-    (file: ImportFile, refuse: (rows: RefusedRow[]) => Promise<void>) => Promise<ImportReport>
-  > = {
-    prices: ({ source, charset }, refuse) => {
-      const key = ({ country: code, sku, valid_from }: PriceRow) => `${code} ${sku} ${valid_from}`;
-      return importCsv(source, { charset, schema: priceRow, key, refuse, apply: (rows) => applyPrices(db, rows) });
-    },
-    registers: ({ source, charset }, refuse) =>
-      importCsv(source, {
-        charset,
-        schema: registerRow,
-        key: (row) => row.register_id,
-        refuse,
-        apply: (rows) => applyRegisters(db, rows),
-      }),
-  };
+  async function openFile<Shape extends z.ZodObject>(
+    { source, charset }: ImportFile,
+    schema: Shape,
+    { key, apply }: Required<Pick<CsvImport<Shape>, 'key' | 'apply'>>,
+  ): Promise<OpenFile> {
+    const { importRows, digest, close } = await openCsv(source, { charset, schema });
+    return {
+      digest,
+      close,
+      importRows(id) {
+        let renewAtMs = Date.now() + leaseMs / 3;
+        const renew = async () => {
+          if (Date.now() < renewAtMs) return;
+          renewAtMs = Date.now() + leaseMs / 3;
+          await db.query(leaseImportStatement, [id, leaseMs]);
+        };
+        return importRows({
+          key,
+          apply: (rows) => renew().then(() => apply(rows)),
+          refuse: async (rows: RefusedRow[]) => {
+            await renew();
+            await db.query(refuseRowsStatement, [id, JSON.stringify(rows)]);
+          },
+        });
+      },
+    };
+  }
 
   return {
     async position(): Promise<(FeedPosition & { asOf: Date }) | undefined> {
@@ -162,6 +187,14 @@ export function createCatalogue(db: Database, { leaseMs }: { leaseMs: number }) 
       return rows[0]?.isStored === true ? 'stored' : 'moved';
     },
 
+    /** Errors: validation-failed (the header), media-type-unsupported (the charset), malformed-request. */
+    openFile(kind: ImportKind, file: ImportFile): Promise<OpenFile> {
+      if (kind === 'registers')
+        return openFile(file, registerRow, { key: (row) => row.register_id, apply: (rows) => applyRegisters(db, rows) });
+      const key = ({ country: code, sku, valid_from }: PriceRow) => `${code} ${sku} ${valid_from}`;
+      return openFile(file, priceRow, { key, apply: (rows) => applyPrices(db, rows) });
+    },
+
     /** Notes that an import begins, claims its key, and holds it for this process. */
     async beginImport(id: string, kind: ImportKind, key: Key): Promise<void> {
       await db.query(beginImportStatement, [...claimValues(key, id), id, kind, leaseMs]);
@@ -177,41 +210,14 @@ export function createCatalogue(db: Database, { leaseMs }: { leaseMs: number }) 
       await db.query(leaseImportStatement, [id, 0]);
     },
 
-    /** Reads the file to its end, applies its rows and keeps the refused ones. Answers the report and the file's SHA-256. */
-    async importRows(id: string, kind: ImportKind, file: ImportFile): Promise<{ report: ImportReport; digest: string }> {
-      const hash = createHash('sha256');
-      let renewAtMs = Date.now() + leaseMs / 3;
-      const watched = async function* () {
-        for await (const chunk of file.source) {
-          hash.update(chunk);
-          if (Date.now() > renewAtMs) {
-            renewAtMs = Date.now() + leaseMs / 3;
-            await db.query(leaseImportStatement, [id, leaseMs]);
-          }
-          yield chunk;
-        }
-      };
-      const refuse = async (rows: RefusedRow[]) => void (await db.query(refuseRowsStatement, [id, JSON.stringify(rows)]));
-      const report = await importers[kind]({ ...file, source: watched() }, refuse);
-      return { report, digest: hash.digest('hex') };
-    },
-
-    async endImport(
-      id: string,
-      { report, digest }: { report: ImportReport; digest: string },
-      key: Key,
-      answer: Answer,
-    ): Promise<void> {
+    async endImport(id: string, report: ImportReport, digest: string, key: Key, answer: Answer): Promise<void> {
       const { rows, accepted, unchanged, refused } = report;
       await db.query(endImportStatement, [...finishValues(key.scope, answer), id, rows, accepted, unchanged, refused, digest]);
     },
 
-    /** True where the file is the one that was imported under this id. */
-    async isSameFile(id: string, source: AsyncIterable<Uint8Array>): Promise<boolean> {
-      const hash = createHash('sha256');
-      for await (const chunk of source) hash.update(chunk);
-      const { rows } = await db.query<{ digest: string | null }>(digestStatement, [id]);
-      return rows[0]?.digest === hash.digest('hex');
+    /** True where the file with this digest is the one that was imported under this id. */
+    async isSameFile(id: string, digest: string): Promise<boolean> {
+      return (await db.query<{ digest: string | null }>(digestStatement, [id])).rows[0]?.digest === digest;
     },
   };
 }
