@@ -33,7 +33,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const events = createEvents(log);
   const merchant = createMerchant({
     url: config.WEBHOOK_URL,
-    secret: config.WEBHOOK_SECRET,
+    secrets: config.WEBHOOK_SECRET,
     timeoutMs: config.WEBHOOK_TIMEOUT_MS,
   });
   const delivery = { store, merchant, events, settings: config };
@@ -106,12 +106,12 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
 }
 
 /** The merchant's key as a bearer token. It may look at everything here, since all of it is his. */
-function apiKeyAuthenticator(apiKey: string): (authorization: string | undefined) => Promise<Merchant> {
+function apiKeyAuthenticator(apiKeys: () => string[]): (authorization: string | undefined) => Promise<Merchant> {
   const digest = (text: string) => createHash('sha256').update(text).digest();
-  const wanted = digest(`Bearer ${apiKey}`);
   const merchant: Merchant = Object.freeze({ subject: 'merchant', roles: ['merchant', 'operator'] as const });
   return async (authorization) => {
-    if (!timingSafeEqual(digest(authorization ?? ''), wanted)) {
+    const given = digest(authorization ?? '');
+    if (!apiKeys().some((apiKey) => timingSafeEqual(given, digest(`Bearer ${apiKey}`)))) {
       throw new KassaError('unauthenticated', { detail: 'Send Authorization: Bearer <API key>.' });
     }
     return merchant;

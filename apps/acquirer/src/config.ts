@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { commonSettings, ConfigError, count, durationMs, loadConfig, secret, url } from '@kassa/config';
+import { commonSettings, ConfigError, count, durationMs, loadConfig, secrets, url } from '@kassa/config';
 
 const { NODE_ENV, LOG_LEVEL, HOST, HTTP_PORT, HEALTH_PORT, METRICS_PORT, DATABASE_URL, DATABASE_POOL_MAX, SHUTDOWN_TIMEOUT_MS } =
   commonSettings;
@@ -15,9 +15,11 @@ export const settings = {
   DATABASE_URL,
   DATABASE_POOL_MAX,
   SHUTDOWN_TIMEOUT_MS,
-  API_KEY: secret().describe("the merchant's key; he sends it as a bearer token"),
+  API_KEY: secrets().describe("the merchant's key; he sends it as a bearer token. Two while it is being changed"),
   WEBHOOK_URL: url().optional().describe('where events go; absent: events are kept and not sent'),
-  WEBHOOK_SECRET: secret().describe('signs events: whsec_ and base64 (Standard Webhooks), or any text'),
+  WEBHOOK_SECRET: secrets().describe(
+    'signs events: whsec_ and base64 (Standard Webhooks), or any text. Two sign while it is being changed',
+  ),
   WEBHOOK_TIMEOUT_MS: durationMs().default(5_000).describe('how long the merchant may take to take an event'),
   TERMINAL_DELAY_MS: durationMs().default(0).describe('how long a card holder takes at the terminal'),
   LATE_MS: durationMs().default(4_000).describe('how late a late answer is'),

@@ -138,11 +138,10 @@ function timingOf(config: Config): Timing {
 }
 
 function acquirerOptions(config: Config) {
-  const { ACQUIRER_WEBHOOK_SECRET: secret, ACQUIRER_WEBHOOK_SECRET_OLD: oldSecret } = config;
   return {
     url: config.ACQUIRER_URL,
     apiKey: config.ACQUIRER_API_KEY,
-    webhookSecrets: oldSecret === undefined ? [secret] : [secret, oldSecret],
+    webhookSecrets: config.ACQUIRER_WEBHOOK_SECRET,
     timeoutMs: timeouts(config),
     inquiryTimeoutMs: config.PROVIDER_TIMEOUT_MS,
     connectMs: config.PROVIDER_CONNECT_MS,

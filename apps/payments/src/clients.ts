@@ -34,9 +34,9 @@ export type Headers = Record<string, string | string[] | undefined>;
 export interface AcquirerOptions {
   /** Base address, such as http://acquirer:8080. */
   url: string;
-  apiKey: string;
-  /** Keys events may be signed with, newest first: two while the key is being changed. */
-  webhookSecrets: string[];
+  apiKey: () => string;
+  /** Keys events may be signed with: two while the key is being changed. */
+  webhookSecrets: () => string[];
   /** How long an instruction may take, by method. */
   timeoutMs: Record<Transaction['method'], number>;
   /** How long a question may take. */
@@ -47,8 +47,7 @@ export interface AcquirerOptions {
 
 /** The acquirer's HTTP API as a Provider; its connections are kept alive by Node's fetch. */
 export function createAcquirer(options: AcquirerOptions): Provider {
-  const headers = { authorization: `Bearer ${options.apiKey}`, 'content-type': 'application/json' };
-  const secrets = options.webhookSecrets.map(secretBytes);
+  const headers = () => ({ authorization: `Bearer ${options.apiKey()}`, 'content-type': 'application/json' });
   const operations = `${options.url.replace(/\/$/, '')}/v1/operations`;
 
   return {
@@ -58,7 +57,7 @@ export function createAcquirer(options: AcquirerOptions): Provider {
       const timeoutMs = options.timeoutMs[transaction.method];
       const request = {
         method: 'POST',
-        headers: { ...headers, 'idempotency-key': transaction.id },
+        headers: { ...headers(), 'idempotency-key': transaction.id },
         body: JSON.stringify(toOperation(transaction)),
       };
       const giveUpAtMs = performance.now() + Math.min(options.connectMs, timeoutMs);
@@ -70,10 +69,10 @@ export function createAcquirer(options: AcquirerOptions): Provider {
       }
     },
 
-    inquire: ({ id }) => call(`${operations}/${id}`, { headers }, options.inquiryTimeoutMs),
+    inquire: ({ id }) => call(`${operations}/${id}`, { headers: headers() }, options.inquiryTimeoutMs),
 
     readEvent(given, body, now) {
-      const id = checkSignature(given, body, now, secrets);
+      const id = checkSignature(given, body, now, options.webhookSecrets().map(secretBytes));
       const event = Event.safeParse(parseJson(body));
       if (!event.success) return undefined;
       const { operation } = event.data;
@@ -84,6 +83,10 @@ export function createAcquirer(options: AcquirerOptions): Provider {
 
 const Operation = z.object({
   providerKey: z.uuid(),
+  kind: z
+    .enum(['authorise', 'purchase', 'capture', 'void', 'refund'])
+    .transform((kind) => kind.toUpperCase() as Kind)
+    .optional(),
   status: z.enum(['pending', 'approved', 'declined']),
   declineCode: z.string().optional(),
   authorisationCode: z.string().optional(),
@@ -116,6 +119,7 @@ function toOperation({ id, kind, method, instrument, amountMinor, currency, orig
 }
 
 function toAnswer({
+  kind,
   status,
   declineCode,
   providerRef,
@@ -124,10 +128,12 @@ function toAnswer({
   authorisationCode,
   cardLabel,
 }: z.infer<typeof Operation>): ProviderAnswer {
+  const what = kind === undefined ? {} : { kind };
   if (status === 'pending') return { outcome: 'pending' };
-  if (status === 'declined') return { outcome: 'declined', declineCode: declineCode ?? 'declined', providerRef };
+  if (status === 'declined') return { outcome: 'declined', ...what, declineCode: declineCode ?? 'declined', providerRef };
   return {
     outcome: 'approved',
+    ...what,
     providerRef,
     amountMinor,
     currency,

@@ -1,14 +1,13 @@
-import { commonSettings, count, durationMs, loadConfig, secret, url } from '@kassa/config';
+import { commonSettings, count, durationMs, loadConfig, secret, secrets, url } from '@kassa/config';
 
 /** Every setting of payments. */
 export const settings = {
   ...commonSettings,
   ACQUIRER_URL: url().describe('base address of the acquirer'),
   ACQUIRER_API_KEY: secret().describe('our key there'),
-  ACQUIRER_WEBHOOK_SECRET: secret().describe(
-    'its events are signed with this: whsec_ and base64 (Standard Webhooks), or any text',
+  ACQUIRER_WEBHOOK_SECRET: secrets().describe(
+    'its events are signed with this: whsec_ and base64 (Standard Webhooks), or any text; two while it is being changed',
   ),
-  ACQUIRER_WEBHOOK_SECRET_OLD: secret().optional().describe('also accepted, while the secret is being changed'),
   PROVIDER_TIMEOUT_MS: durationMs()
     .default(10_000)
     .describe('how long the provider may take with a card on the web, or to answer a question'),

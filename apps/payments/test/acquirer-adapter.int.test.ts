@@ -27,8 +27,8 @@ afterAll(() => {
 const adapter = (url: string, { connectMs = 0, timeoutMs = 1_000 } = {}) =>
   createAcquirer({
     url,
-    apiKey: 'key-of-the-tests-0001',
-    webhookSecrets: ['secret-of-the-tests'],
+    apiKey: () => 'key-of-the-tests-0001',
+    webhookSecrets: () => ['secret-of-the-tests'],
     timeoutMs: { cash: 0, terminal: timeoutMs, online: timeoutMs },
     inquiryTimeoutMs: timeoutMs,
     connectMs,

@@ -4,7 +4,8 @@ export interface ServiceTokenOptions {
   /** The issuer's token endpoint. */
   tokenUrl: string;
   clientId: string;
-  clientSecret: string;
+  /** A function is asked at each new token, so that a changed secret is taken up. */
+  clientSecret: string | (() => string);
   /** Milliseconds the issuer may take to answer. */
   timeoutMs?: number;
 }
@@ -41,10 +42,11 @@ export function createServiceToken(options: ServiceTokenOptions): () => Promise<
 }
 
 async function fetchToken(options: ServiceTokenOptions): Promise<{ value: string; expiresAtMs: number }> {
+  const { clientSecret } = options;
   const form = new URLSearchParams({
     grant_type: 'client_credentials',
     client_id: options.clientId,
-    client_secret: options.clientSecret,
+    client_secret: typeof clientSecret === 'string' ? clientSecret : clientSecret(),
   });
   const response = await fetch(options.tokenUrl, {
     method: 'POST',

@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { constant, mounted, readValue, type Secret } from './secret.ts';
+
+export type { Secret } from './secret.ts';
 
 /** Thrown by loadConfig with every fault at once; its message is what the operator should read. */
 export class ConfigError extends Error {
@@ -10,7 +12,8 @@ type Environment = Record<string, string | undefined>;
 
 /**
  * Reads the settings named in `shape` from the environment, checks them whole and freezes them.
- * `NAME_FILE` names a file that holds the value of `NAME` (a mounted secret); setting both is a fault.
+ * `NAME_FILE` names a file that holds the value of `NAME` (a mounted secret); setting both is a fault. A setting of type Secret that
+ * comes from a file is read from it anew each time it is called.
  * A wrong value stops the start with ConfigError and never falls back to a default. Values of settings are never printed.
  */
 export function loadConfig<Shape extends z.ZodRawShape>(shape: Shape, env: Environment): Readonly<z.infer<z.ZodObject<Shape>>> {
@@ -27,6 +30,11 @@ export function loadConfig<Shape extends z.ZodRawShape>(shape: Shape, env: Envir
     }
   }
   if (faults.length > 0 || !parsed.success) throw new ConfigError(`The configuration is not usable:\n  ${faults.join('\n  ')}`);
+  const settings: Record<string, unknown> = parsed.data;
+  for (const [name, setting] of Object.entries(settings)) {
+    const path = env[`${name}_FILE`];
+    if (path && typeof setting === 'function') settings[name] = mounted(name, path, shape[name] as z.ZodType<Secret<unknown>>);
+  }
   return Object.freeze(parsed.data);
 }
 
@@ -39,7 +47,7 @@ function readSetting(name: string, env: Environment, faults: string[]): string |
     return undefined;
   }
   try {
-    return readFileSync(path, 'utf8').trim();
+    return readValue(path);
   } catch (error) {
     faults.push(`${name}_FILE cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
     return undefined;
@@ -62,7 +70,16 @@ export const url = () => z.url('must be an absolute URL');
 /** host:port of a gRPC neighbour. */
 export const address = () => z.string().regex(/^[^\s/:]+:\d{1,5}$/, 'must be host:port');
 /** A secret; give it by NAME_FILE where it is mounted. */
-export const secret = () => z.string().min(16, 'must have at least 16 characters');
+export const secret = () => secretText.transform(constant);
+/** A secret that is being changed may be two, separated by blanks or lines, the newer one first; usually it is one. */
+export const secrets = () =>
+  z
+    .string()
+    .transform((text) => text.split(/\s+/))
+    .pipe(z.array(secretText))
+    .transform(constant);
+
+const secretText = z.string().min(16, 'must have at least 16 characters');
 
 /** The settings every service has. Ports are the pod's; on a laptop they are given. */
 export const commonSettings = {
@@ -79,6 +96,7 @@ export const commonSettings = {
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must begin with postgresql://')
+    .transform(constant)
     .describe("this service's own database"),
   DATABASE_POOL_MAX: count().default(10).describe('connections at most'),
   OIDC_ISSUER: url().describe('the `iss` of tokens we accept'),

@@ -12,8 +12,8 @@ export interface Statement {
 }
 
 export interface DatabaseOptions {
-  /** postgresql://user:password@host:port/database */
-  url: string;
+  /** postgresql://user:password@host:port/database. A function is asked at each new connection, so that a changed password is taken up. */
+  url: string | (() => string);
   /** Connections at most, shared by prepared statements and Prisma. */
   poolMax: number;
   /** Shown in pg_stat_activity. */
@@ -46,8 +46,14 @@ export interface Database {
 
 /** Opens the pool. Nothing is connected yet: a service starts without its database and says in /readyz what it waits for. */
 export function openDatabase(options: DatabaseOptions): Database {
+  const { url } = options;
+  class Client extends pg.Client {
+    constructor(config?: pg.ClientConfig) {
+      super({ ...config, connectionString: typeof url === 'string' ? url : url() });
+    }
+  }
   const pool = new pg.Pool({
-    connectionString: options.url,
+    Client,
     max: options.poolMax,
     application_name: options.applicationName,
     statement_timeout: options.statementTimeoutMs ?? 10_000,

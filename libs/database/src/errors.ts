@@ -20,8 +20,9 @@ export function isExpectation(error: unknown, reason: string): error is Expectat
   return error instanceof ExpectationFailed && error.reason === reason;
 }
 
-// PostgreSQL error classes, appendix A of its manual. 08: connection, 53: resources, 57P: shutdown; 57014: statement timeout.
-const unavailable = /^(08|53|57P|57014|58)/;
+// PostgreSQL error classes, appendix A of its manual. 08: connection, 28: login, as while a password is being changed, 53: resources,
+// 57P: shutdown; 57014: statement timeout.
+const unavailable = /^(08|28|53|57P|57014|58)/;
 const conflict = /^(40001|40P01|55P03)$/;
 const socket = new Set([
   'ECONNREFUSED',
