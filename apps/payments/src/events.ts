@@ -49,7 +49,7 @@ export function createEvents(log: Log) {
     eventIgnored(facts: { eventId: string; transactionId?: string }, why: string) {
       log.warn({ ...facts, why }, 'an event of the provider changed nothing');
     },
-    operatorActed(act: 'resume' | 'resolve', transactionId: string, actor: string) {
+    operatorActed(act: 'resume' | 'resolve' | 'adopt', transactionId: string, actor: string) {
       acts.add(1, { act });
       log.info({ act, transactionId, actor }, 'an operator took a transaction in hand');
     },

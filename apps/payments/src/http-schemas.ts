@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { pageOf, pageQuery } from '@kassa/http';
 import { holdsCardNumber } from './domain/card-number.ts';
-import { intentStatuses } from './domain/intent.ts';
+import { channels, intentStatuses } from './domain/intent.ts';
 import { methods } from './domain/methods.ts';
 import { kinds, statuses } from './domain/transaction.ts';
 
@@ -156,11 +156,31 @@ export const ResolveBody = z
   })
   .meta({ id: 'ResolveTransaction' });
 
+const lost = {
+  transactionId: z.uuid().meta({ description: 'the id by which the provider knows it', example: transactionId }),
+  intentId: z.uuid().meta({ description: 'the payment it belongs to', example: intentId }),
+  amountMinor: amountMinor(),
+  currency: CreateIntentBody.shape.currency,
+  reason: text(500).meta({ example: 'The database was restored to 10:15; sales has receipt dk-001-01/4711 for it.' }),
+};
+const LostPayment = z.strictObject({
+  ...lost,
+  kind: z.enum(['PURCHASE', 'AUTHORISE']),
+  method: z.enum(methods).meta({ example: 'terminal' }),
+  reference: CreateIntentBody.shape.reference,
+  country: CreateIntentBody.shape.country,
+  channel: z.enum(channels).meta({ example: 'store' }),
+  shopId: z.string().max(20).optional().meta({ description: 'whose money it is; absent for the web shop', example: 'dk-001' }),
+  terminalId: text(100).optional().meta({ description: 'where a card was read in a shop', example: 'pos-dk-001-01' }),
+});
+const LostFollowUp = z.strictObject({ ...lost, kind: z.enum(['CAPTURE', 'VOID', 'REFUND']) });
+export const AdoptBody = z.discriminatedUnion('kind', [LostPayment, LostFollowUp]).meta({ id: 'AdoptTransaction' });
+
 export const Acts = pageOf(
   z
     .object({
       id: z.string(),
-      act: z.enum(['resume', 'resolve']),
+      act: z.enum(['resume', 'resolve', 'adopt']),
       transactionId: z.string(),
       actor: z.string(),
       outcome: z.string().optional(),

@@ -6,6 +6,7 @@ import { capturable, nextAction, refundable, type Intent } from './domain/intent
 import { isFinal, type Transaction } from './domain/transaction.ts';
 import * as schemas from './http-schemas.ts';
 import { acceptProviderEvent } from './operations/accept-provider-event.ts';
+import { adoptTransaction } from './operations/adopt-transaction.ts';
 import { changeIntent } from './operations/change-intent.ts';
 import { confirmIntent } from './operations/confirm-intent.ts';
 import { createIntent } from './operations/create-intent.ts';
@@ -237,6 +238,33 @@ function operators(server: Server, deps: Deps): void {
         key,
         answer: (movement) => ({ ...paymentAnswer(movement), status: 200 }),
       }),
+  });
+
+  server.route({
+    method: 'POST',
+    url: '/v1/adopted-transactions',
+    summary: 'Write down a movement these books have lost',
+    description:
+      'After the database was restored to an earlier point. The provider is asked first, and what it does not know as just this is refused: no money moves from here. Cash is taken on your word. One that is on record is answered as it is.',
+    tags: ['operators'],
+    roles: ['operator'],
+    body: schemas.AdoptBody,
+    responses: { 200: schemas.Payment, 202: schemas.Payment },
+    errors: [
+      'not-found',
+      'payment-failed',
+      'payment-unknown',
+      'already-exists',
+      'currency-mismatch',
+      'tender-not-allowed',
+      'wrong-state',
+      'payment-canceled',
+      'amount-exceeds-capturable',
+      'amount-exceeds-refundable',
+      'integrity-failed',
+    ],
+    handler: ({ body, caller, key, traceId }) =>
+      adoptTransaction(deps, { said: body, actor: caller.subject, traceId, key, answer: paymentAnswer }),
   });
 
   server.route({

@@ -60,7 +60,7 @@ export type Finished = Movement & { verdict: 'recorded' | 'settled' | 'open' | '
 
 /** What an operator did, for the audit log. */
 export interface Act {
-  act: 'resume' | 'resolve';
+  act: 'resume' | 'resolve' | 'adopt';
   transactionId: string;
   actor: string;
   outcome?: string;
@@ -128,10 +128,10 @@ export function createStore(db: Database, prisma: PrismaClient, timing: Timing) 
     ];
   }
 
-  async function begin(statement: Statement, values: unknown[]): Promise<Begun> {
+  async function begin(statement: Statement, values: unknown[], read: (row: AnswerRow) => Begun = toBegun): Promise<Begun> {
     try {
       const { rows } = await db.query<{ result: AnswerRow }>(statement, values);
-      return toBegun(onlyRow(rows).result);
+      return read(onlyRow(rows).result);
     } catch (error) {
       if (isExpectation(error, 'transaction-id-reused')) return { verdict: 'reused' };
       if (isExpectation(error, 'refused')) return { verdict: 'not-allowed' };
@@ -200,6 +200,19 @@ export function createStore(db: Database, prisma: PrismaClient, timing: Timing) 
         ...actValues(act),
       ]);
       return toFinished(onlyRow(rows).result);
+    },
+
+    /**
+     * Writes a movement down that took place and that these books have lost, as it ended, with the audit row and the client's key in the
+     * same statement. Where the intent does not allow it (not-allowed), or the key was seen (thrown: ExpectationFailed key-seen), nothing
+     * is left behind.
+     */
+    adopt(command: BeginPayment | BeginFollowUp, verdict: Verdict, act: Act, key: Key): Promise<Begun> {
+      const isPayment = 'reference' in command;
+      const once = claimValues(key, command.transactionId);
+      const end = finishTransactionValues({ id: command.transactionId, sends: 1, attempts: 0 }, verdict);
+      const values = [...once, ...(isPayment ? paymentValues(command) : followUpValues(command)), ...actValues(act), ...end];
+      return begin(isPayment ? adoptPayment : adoptFollowUp, values, (row) => ({ ...toFinished(row), verdict: 'claimed' }));
     },
 
     /** Notes an operator's act that is done by what follows it, and claims the client's key. Throws ExpectationFailed key-seen. */
@@ -363,6 +376,14 @@ const finishByHand: Statement = {
   name: 'transaction_finish_by_hand',
   text: `WITH ${keyCte(1)}, ${actCte(17)} SELECT CASE WHEN ${keyExpected} THEN ${finishCall(7)} END AS result FROM act`,
 };
+/** Begins and ends in one statement: inner statements of the second function see what the first one wrote. */
+const adopting = (call: string, parameterCount: number) => {
+  const isOurs = `result ->> 'verdict' IN ('claimed', 'seen')`;
+  return `WITH ${keyCte(1)}, begun AS MATERIALIZED (SELECT CASE WHEN ${keyExpected} THEN ${call} END AS result), ${actCte(7 + parameterCount)}
+    SELECT kassa_expect(${isOurs}, 'refused'), CASE WHEN ${isOurs} THEN ${finishCall(15 + parameterCount)} END AS result FROM begun, act`;
+};
+const adoptPayment: Statement = { name: 'payment_adopt', text: adopting(`begin_payment_v1(${parameters(7, 18)})`, 18) };
+const adoptFollowUp: Statement = { name: 'follow_up_adopt', text: adopting(`begin_follow_up_v1(${parameters(7, 12)})`, 12) };
 const noteAct: Statement = { name: 'act_note', text: `WITH ${keyCte(1)}, ${actCte(7)} SELECT ${keyExpected} FROM act` };
 
 const actValues = (act: Act): unknown[] => [

@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { isFinal, judgeAnswer, judgeInquiry, maySendAgain, retryDelayMs, statuses, type ProviderAnswer } from './transaction.ts';
+import {
+  isFinal,
+  judgeAnswer,
+  judgeInquiry,
+  judgeLost,
+  maySendAgain,
+  retryDelayMs,
+  statuses,
+  type ProviderAnswer,
+} from './transaction.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 2, 2, 10, 0, second));
 const transaction = { amountMinor: 10_000, currency: 'DKK', sends: 1, quietFrom: at(10) };
@@ -61,6 +70,24 @@ describe('an answer to a question', () => {
       'SUCCEEDED',
       'INTEGRITY',
     ]);
+  });
+});
+
+describe('what our books have lost', () => {
+  test.each<[string, ProviderAnswer, unknown]>([
+    ['approved', approved, { status: 'SUCCEEDED', providerRef: 'acq_1', authorisationCode: '123456' }],
+    ['approved as just that', { ...approved, kind: 'PURCHASE' }, { status: 'SUCCEEDED' }],
+    ['approved as a refund', { ...approved, kind: 'REFUND' }, { refused: 'another' }],
+    ['approved for less', { ...approved, amountMinor: 9_999 }, { refused: 'another' }],
+    ['approved in kroner of Norway', { ...approved, currency: 'NOK' }, { refused: 'another' }],
+    ['declined', { outcome: 'declined', declineCode: 'expired-card', providerRef: 'acq_1' }, { status: 'DECLINED' }],
+    ['not found', { outcome: 'not-found' }, { refused: 'unknown-there' }],
+    ['pending', { outcome: 'pending' }, { refused: 'no-answer' }],
+    ['not sent', { outcome: 'not-sent', note: 'connection refused' }, { refused: 'no-answer' }],
+    ['unclear', { outcome: 'unclear', note: 'no answer' }, { refused: 'no-answer' }],
+  ])('%s at the provider', (_, answer, expected) => {
+    const said = { kind: 'PURCHASE', amountMinor: 10_000, currency: 'DKK' } as const;
+    expect(judgeLost(said, answer)).toMatchObject(expected as object);
   });
 });
 

@@ -51,13 +51,15 @@ export function isFinal(status: Status): status is FinalStatus {
 export type ProviderAnswer =
   | {
       outcome: 'approved';
+      /** Where the provider says what it did; a question needs no kind to be answered. */
+      kind?: Kind;
       amountMinor: number;
       currency: string;
       providerRef: string;
       authorisationCode?: string;
       cardLabel?: string;
     }
-  | { outcome: 'declined'; declineCode: string; providerRef: string }
+  | { outcome: 'declined'; kind?: Kind; declineCode: string; providerRef: string }
   /** On record, and not decided yet: a card holder types a PIN. */
   | { outcome: 'pending' }
   /** The provider has no such operation. Only an answer to a question, never to an instruction. */
@@ -119,9 +121,24 @@ export function judgeInquiry(
   return judgeAnswer(transaction, answer);
 }
 
+/**
+ * What the provider's answer says of a movement that our books have lost, and that someone says took place: how it ended, or why it may
+ * not be written down. Only what the provider has on record, as just that, is.
+ */
+export function judgeLost(
+  said: Pick<Transaction, 'kind' | 'amountMinor' | 'currency'>,
+  answer: ProviderAnswer,
+): Extract<Verdict, { status: 'SUCCEEDED' | 'DECLINED' }> | { refused: 'unknown-there' | 'another' | 'no-answer' } {
+  if (answer.outcome === 'not-found') return { refused: 'unknown-there' };
+  if (answer.outcome !== 'approved' && answer.outcome !== 'declined') return { refused: 'no-answer' };
+  if (answer.kind !== undefined && answer.kind !== said.kind) return { refused: 'another' };
+  const verdict = judgeAnswer({ ...said, sends: 1 }, answer);
+  return verdict.status === 'SUCCEEDED' || verdict.status === 'DECLINED' ? verdict : { refused: 'another' };
+}
+
 function judgeApproval(
   asked: Pick<Transaction, 'amountMinor' | 'currency'>,
-  { outcome: _, amountMinor, currency, ...facts }: Extract<ProviderAnswer, { outcome: 'approved' }>,
+  { outcome: _, kind: _kind, amountMinor, currency, ...facts }: Extract<ProviderAnswer, { outcome: 'approved' }>,
 ): Verdict {
   if (amountMinor === asked.amountMinor && currency === asked.currency) return { status: 'SUCCEEDED', ...facts };
   const note = `asked for ${asked.amountMinor} ${asked.currency}, the provider reports ${amountMinor} ${currency}`;
