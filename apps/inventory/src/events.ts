@@ -44,7 +44,7 @@ export function createEvents(log: Log, meter = metrics.getMeter('kassa-inventory
 
   return {
     reservationAsked(
-      command: 'reserve' | 'firm' | 'extend' | 'consume' | 'release',
+      command: 'reserve' | 'firm' | 'extend' | 'consume' | 'release' | 'recover',
       reservationId: string,
       { outcome }: ReservationOutcome,
     ) {

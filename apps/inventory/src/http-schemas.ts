@@ -65,6 +65,23 @@ export const ConsumeBody = z.strictObject({
   documentType: id('kind of the document the SALE movements belong to').meta({ example: 'sale' }),
   documentId: id('its id').meta({ example: '0198c0de-7d1e-7c2a-9b0e-0a1b2c3d4e5f' }),
 });
+const reason = z
+  .string()
+  .min(1)
+  .max(500)
+  .meta({ description: 'kept with the act', example: 'The database was restored to 10:15.' });
+export const RecoverBody = z
+  .strictObject({
+    reservationId: uuid,
+    shopId,
+    lines: z.array(ReservationLine).min(1).max(linesMax),
+    reference: id('what it was for').meta({ example: 'sale:0198c0de-7d1e-7c2a-9b0e-0a1b2c3d4e5f' }),
+    ...ConsumeBody.shape,
+    reason,
+  })
+  .meta({ id: 'RecoverReservation' });
+export const RenewEpochBody = z.strictObject({ reason }).meta({ id: 'RenewEpoch' });
+export const FeedEpoch = z.object({ epoch: uuid }).meta({ id: 'FeedEpoch' });
 export const ReservationPath = z.object({ reservationId: uuid });
 export const ReservationsPage = pageOf(Reservation).meta({ id: 'Reservations' });
 export const ReservationPosition = z.uuid();

@@ -2,6 +2,7 @@ import { auditRoutes } from './http/audit.ts';
 import type { HttpDeps, Server } from './http/answers.ts';
 import { importRoutes } from './http/imports.ts';
 import { masterDataRoutes } from './http/master-data.ts';
+import { recoveryRoutes } from './http/recovery.ts';
 import { reservationRoutes } from './http/reservations.ts';
 import { stockRoutes } from './http/stock.ts';
 
@@ -15,4 +16,5 @@ export function routes(server: Server, deps: HttpDeps): void {
   masterDataRoutes(server, deps);
   importRoutes(server, deps);
   auditRoutes(server, deps);
+  recoveryRoutes(server, deps);
 }

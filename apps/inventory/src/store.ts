@@ -9,6 +9,7 @@ import type { BookedLine, MovementOutcome } from './domain/movement.ts';
 import {
   requestText,
   sortedLines,
+  type RecoverRequest,
   type Reservation,
   type ReservationOutcome,
   type ReserveRequest,
@@ -96,6 +97,14 @@ export function createStore(db: Database, prisma: PrismaClient) {
       keyed?: Keyed,
     ): Promise<ReservationOutcome> {
       return command(releaseReservation, [reservationId, shopId ?? null, isTombstone, actor.subject, actor.role], keyed);
+    },
+    /** Books as CONSUMED what these books lost, whatever the reservation is now. */
+    recover(request: RecoverRequest, actor: Actor, keyed?: Keyed): Promise<ReservationOutcome> {
+      const lines = sortedLines(request.lines);
+      const { reservationId, shopId, reference, documentType, documentId, reason } = request;
+      const taken = [lines.map(({ sku }) => sku), lines.map(({ quantity }) => quantity)];
+      const why = [reference, documentType, documentId, reason, actor.subject, actor.role];
+      return command(recoverReservation, [reservationId, shopId, ...taken, ...why], keyed);
     },
     /** Ends reservations whose time is over, at most `max`, or all that hold these products in a shop; answers how many. */
     async expire(max: number, where?: { shopId: string; skus: string[] }): Promise<number> {
@@ -289,6 +298,10 @@ export function createStore(db: Database, prisma: PrismaClient) {
       const { rows } = await db.query<{ seq: number; changed_at: Date } & Entity>(changesAfter, [seq, limit]);
       return rows.map(({ changed_at, ...change }) => ({ ...change, changedAt: changed_at }));
     },
+    /** Gives the numbering another name, so that every reader takes a snapshot. */
+    renewEpoch(reason: string, actor: Actor, keyed?: Keyed): Promise<{ outcome: 'done'; feed: { epoch: string } }> {
+      return command(renewEpoch, [reason, actor.subject, actor.role], keyed);
+    },
     /** Forgets changes older than this, at most `max`; answers how many. */
     async pruneChanges(retainMs: number, max: number): Promise<number> {
       return (await db.query<{ pruned: number }>(pruneChanges, [retainMs, max])).rows[0]?.pruned ?? 0;
@@ -333,6 +346,8 @@ const firmReservation = toCommand('firm_reservation_v1', 2, 'reservation', ['don
 const extendReservation = toCommand('extend_reservation_v1', 3, 'reservation', ['done', 'repeated']);
 const consumeReservation = toCommand('consume_reservation_v1', 5, 'reservation', ['done', 'repeated']);
 const releaseReservation = toCommand('release_reservation_v1', 5, 'reservation', ['done', 'repeated']);
+const recoverReservation = toCommand('recover_reservation_v1', 10, 'reservation', ['done', 'repeated']);
+const renewEpoch = toCommand('renew_epoch_v1', 3, 'feed', ['done']);
 const recordMovements = toCommand('record_movements_v1', 6, 'document', ['recorded', 'repeated']);
 const changeProduct = toCommand('change_product_v1', 6, 'product', ['done']);
 

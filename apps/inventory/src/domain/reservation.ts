@@ -32,6 +32,18 @@ export interface ReserveRequest {
   reference: string;
 }
 
+/** What a sale took off the shelf, as it is booked after these books lost it. */
+export interface RecoverRequest {
+  reservationId: string;
+  shopId: string;
+  lines: ReservationLine[];
+  reference: string;
+  documentType: string;
+  documentId: string;
+  /** Why it is believed. */
+  reason: string;
+}
+
 /** A line that cannot be had; available is what could be. */
 export interface ShortLine {
   sku: string;
