@@ -11,6 +11,7 @@ import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { prometheusReader } from './metrics.ts';
+import { observeProcess } from './process.ts';
 
 export interface TelemetryOptions {
   /** The room's name; `service.name` of every span and metric. */
@@ -44,6 +45,7 @@ export function setup({ service, env }: TelemetryOptions): void {
       new RuntimeNodeInstrumentation(),
     ],
   });
+  observeProcess();
   announceBuild(service, env);
 }
 
