@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createAuthenticator, createServiceToken, type Caller, type Role } from '@kassa/auth';
 import { salesDefinition, salesReflection } from '@kassa/contracts/sales';
 import { openDatabase } from '@kassa/database';
+import { observeFeed, type FeedState } from '@kassa/feed';
 import { createGrpcServer } from '@kassa/grpc';
 import { createHealth } from '@kassa/health';
 import { createHttpServer } from '@kassa/http';
@@ -114,6 +115,12 @@ export async function createApp(config: Config, log: Logger, overrides: Partial<
     },
   });
   const loops: Promise<void>[] = [];
+  let feed: FeedState = { connection: 'connecting', position: undefined, asOf: undefined, heardAtMs: undefined };
+  const feedChanged = (now: FeedState) => {
+    feed = now;
+    events.feedChanged(now);
+  };
+  const unobserve = observeFeed(() => feed);
 
   return {
     async listen() {
@@ -123,7 +130,7 @@ export async function createApp(config: Config, log: Logger, overrides: Partial<
         health: await health.listen(config.HOST, config.HEALTH_PORT),
       };
       loops.push(
-        followCatalogue(inventory.client, catalogue, events.feedChanged, closing.signal),
+        followCatalogue(inventory.client, catalogue, feedChanged, closing.signal),
         repeat('open checkouts could not be taken up', config.CHECKOUT_RESUME_EVERY_MS, () => resumeCheckouts(deps)),
         repeat('old answers could not be forgotten', purgeEveryMs, async () => (await idempotency.purge()) > 0),
       );
@@ -141,6 +148,7 @@ export async function createApp(config: Config, log: Logger, overrides: Partial<
       await store
         .releaseLeases()
         .catch((error: unknown) => log.warn({ err: error }, 'leases could not be given back; they run out'));
+      unobserve();
       inventory.close();
       payments.close();
       await health.close();

@@ -51,6 +51,9 @@ export function createEvents(log: Log) {
   let oldestAgeSeconds = 0;
   oldest.addCallback((result) => result.observe(oldestAgeSeconds));
   let feed: FeedState['connection'] = 'connecting';
+  // A counter that begins at 1 shows no increase: the first time would be missed.
+  notReturned.add(0);
+  abandoned.add(0);
 
   return {
     saleOpened(saleId: string, country: string) {
