@@ -30,6 +30,8 @@ export interface App {
 /** How long answers to clients' keys and the ids of the provider's events are kept. */
 const retentionDays = 30;
 const purgeEveryMs = 3_600_000;
+/** As often as Prometheus asks. */
+const countEveryMs = 15_000;
 
 /** Composition root: everything is opened and introduced to each other here. */
 export async function createApp(config: Config, log: Logger): Promise<App> {
@@ -98,6 +100,10 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       loops = [
         keepDoing('resolve unknown transactions', config.RESOLVE_EVERY_MS, () => resolveDue(deps)),
         keepDoing('expire authorisations', config.EXPIRE_EVERY_MS, () => expireAuthorisations(deps)),
+        keepDoing('count what is unknown', countEveryMs, async () => {
+          deps.events.unknownCounted(await deps.store.unknownNow());
+          return 0;
+        }),
         keepDoing('forget old answers', purgeEveryMs, () => idempotency.purge()),
         keepDoing('forget old events', purgeEveryMs, () => deps.store.forgetEvents(retentionDays)),
       ];

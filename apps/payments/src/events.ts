@@ -1,5 +1,6 @@
 import { metrics } from '@opentelemetry/api';
-import type { Transaction } from './domain/transaction.ts';
+import { methods } from './domain/methods.ts';
+import { kinds, type Transaction } from './domain/transaction.ts';
 
 /** As much of a logger as events need. */
 interface Log {
@@ -21,8 +22,30 @@ export function createEvents(log: Log) {
     description: 'Questions to the provider what became of a transaction',
   });
   const acts = meter.createCounter('kassa_payment_operator_acts_total', { description: 'What operators did by hand' });
+  const unknown = meter.createObservableGauge('kassa_unknown_payments', {
+    description: 'Transactions of which nobody knows whether money moved, in the database',
+  });
+  const unknownAge = meter.createObservableGauge('kassa_unknown_payment_oldest_age_seconds', {
+    description: 'Age of the oldest of them',
+    unit: 's',
+  });
+  let unknownNow: { count: number; oldestAgeSeconds: number } | undefined;
+  meter.addBatchObservableCallback(
+    (result) => {
+      if (unknownNow === undefined) return;
+      result.observe(unknown, unknownNow.count);
+      result.observe(unknownAge, unknownNow.oldestAgeSeconds);
+    },
+    [unknown, unknownAge],
+  );
+  // A counter that begins at 1 shows no increase: the first alarm of a process would be missed.
+  for (const kind of kinds) for (const method of methods) alarms.add(0, { kind, method });
 
   return {
+    /** What the books say now; shown until the next count. */
+    unknownCounted(now: { count: number; oldestAgeSeconds: number }) {
+      unknownNow = now;
+    },
     /** Its outcome, or that nobody knows it, was written down. */
     transactionRecorded({ id, intentId, kind, method, status, declineCode, note }: Transaction) {
       payments.add(1, { kind, method, status });

@@ -315,6 +315,12 @@ export function createStore(db: Database, prisma: PrismaClient, timing: Timing) 
         include: { intent: { select: { reference: true, status: true, method: true, shopId: true } } },
       }),
 
+    /** How many sent transactions nobody knows the outcome of, and the age of the oldest, in seconds; both 0 where there are none. */
+    async unknownNow(): Promise<{ count: number; oldestAgeSeconds: number }> {
+      const { rows } = await db.query<{ count: number; oldestAgeSeconds: number }>(unknownNow, []);
+      return onlyRow(rows);
+    },
+
     /** All transactions, by id. */
     auditTransactions: (after: string | undefined, limit: number) =>
       prisma.transaction.findMany({
@@ -450,6 +456,11 @@ const claimDue: Statement = {
       next_attempt_at = now() + LEAST(1000 * 2 ^ LEAST(attempts, 10), 60000) * interval '1 ms'
     WHERE id IN (SELECT id FROM transactions WHERE next_attempt_at <= now() ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED)
     RETURNING to_jsonb(t) AS result, clock_timestamp() AS now`,
+};
+const unknownNow: Statement = {
+  name: 'transaction_unknown_now',
+  text: `SELECT count(*)::integer AS count, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS "oldestAgeSeconds"
+    FROM transactions WHERE status = 'UNKNOWN'`,
 };
 const forgetEvents: Statement = {
   name: 'provider_event_forget',

@@ -52,6 +52,15 @@ describe('the provider never answers', () => {
     expect(await room.operations(request.transactionId)).toEqual([]);
   });
 
+  test('and until it is known, it is counted with its age', async () => {
+    const request = online('tok_timeout_not_happened');
+    await room.grpc.purchase(request);
+    await room.sql("UPDATE transactions SET created_at = now() - interval '1 hour' WHERE id = $1", [request.transactionId]);
+    const meanwhile = await room.store.unknownNow();
+    expect([meanwhile.count >= 1, Math.floor(meanwhile.oldestAgeSeconds / 60)]).toEqual([true, 60]);
+    await eventually(async () => expect((await room.store.unknownNow()).oldestAgeSeconds).toBeLessThan(3_600));
+  });
+
   test('to a capture: the money counts as taken until it is known', async () => {
     const request = online('tok_capture_timeout_happened');
     await room.grpc.authorise(request);
