@@ -3,10 +3,12 @@ import pc from 'picocolors';
 import { readCountries } from './deploy/countries.ts';
 import { contractFindings, readContracts } from './deploy/check-contracts.ts';
 import { countryFindings } from './deploy/check-countries.ts';
-import { openCrds } from './deploy/crds.ts';
+import { kubernetesVersion } from './deploy/apiserver-build.ts';
+import { openCrds, type Crds } from './deploy/crds.ts';
 import { findKustomize, howToGetKustomize } from './deploy/kustomize.ts';
 import { judge, type Finding, type Scene } from './deploy/rule.ts';
 import { rules } from './deploy/rules.ts';
+import { checkOnServer } from './deploy/server-check.ts';
 import { known, renderScenes, sceneWith, sourceScenes } from './deploy/scenes.ts';
 import { readTraffic } from './deploy/traffic.ts';
 import { readWaves } from './deploy/waves.ts';
@@ -15,8 +17,11 @@ import { runCommand } from './failure.ts';
 
 const help = `npm run deploy:check [-- options]     judges every manifest of deploy/ by ${rules.length} rules, without network or cluster
 
+  --server            ask a real API server as well: builds kube-apiserver ${kubernetesVersion} with Go (once, some five minutes), starts it on
+                      etcd, and dry-runs every manifest and the pods of every workload, strictly and with warnings as errors; then
+                      the bad manifests, to show which traps only our rules see
   --rules             list the rules with what each is for
-  --verbose           say for every finding in which overlays it was seen
+  --verbose           say for every finding in which overlays it was seen; with --server, what it said of each bad manifest
   --help
 
   KASSA_CRDS=/folder  custom resource definitions, one a file; else they are looked for beside the checkout, or in .cache/crds,
@@ -26,8 +31,10 @@ Ends with 1 if anything was found. Bad manifests that show each rule at work are
 
 export interface Report {
   findings: (Finding & { seenIn: string[] })[];
-  scenes: number;
-  objects: number;
+  scenes: Scene[];
+  /** False where nothing on this machine renders, so that kustomizations were judged and no manifest. */
+  isRendered: boolean;
+  crds: Crds | undefined;
   /** What this machine could not judge, a sentence each. */
   unseen: string[];
 }
@@ -55,14 +62,16 @@ export async function checkDeploy(workspace: string, env: NodeJS.ProcessEnv): Pr
   const unknownKinds = kindsWithoutSchema(scenes, crds);
   return {
     findings: merge([...judged.flat(), ...others.map((finding) => ({ ...finding, seenIn: [] }))]),
-    scenes: scenes.length,
-    objects: scenes.reduce((sum, scene) => sum + scene.judged.length, 0),
+    scenes,
+    isRendered: kustomize !== undefined,
+    crds,
     unseen: [
-      ...(kustomize ? [] : [`nothing could be rendered, so only sources were judged. ${howToGetKustomize}`]),
+      ...(kustomize ? [] : [`every manifest, since nothing here renders them. ${howToGetKustomize}`]),
       ...(crds
         ? []
         : ['no custom resource definitions, so the fields of Linkerd, Gateway API and other custom kinds (set KASSA_CRDS).']),
       ...(unknownKinds.length > 0 ? [`the fields of ${unknownKinds.join(', ')}, which ${crds?.folder} does not define.`] : []),
+      ...(crds && crds.unjudged.size > 0 ? [unjudgedSentence(crds.unjudged)] : []),
       ...(withoutHttp.length > 0 ? [`the HTTP routes of ${withoutHttp.join(', ')}: apps/*/openapi.json is not there.`] : []),
     ],
   };
@@ -76,6 +85,11 @@ const stale = (file: string, fault: string): Finding => ({
   why: 'Flux applies what is rendered, and people read traffic.yaml; the two would say different things.',
   mend: 'npm run deploy:render',
 });
+
+const unjudgedSentence = (rules: ReadonlySet<string>) =>
+  [`${rules.size} rules in CEL that the library for JavaScript cannot evaluate; a server can (--server):`, ...rules].join(
+    '\n    ',
+  );
 
 function kindsWithoutSchema(scenes: Scene[], crds: Scene['crds']): string[] {
   if (!crds) return [];
@@ -97,7 +111,21 @@ function merge(findings: (Finding & { seenIn: string[] })[]): (Finding & { seenI
   );
 }
 
-function show({ findings, scenes, objects, unseen }: Report, isVerbose: boolean): void {
+function show({ findings, scenes, isRendered, unseen }: Report, isVerbose: boolean): void {
+  showFindings(findings, isVerbose);
+  const objects = scenes.reduce((sum, scene) => sum + scene.judged.length, 0);
+  const count = isRendered
+    ? `${objects} objects in ${scenes.length} renders, ${rules.length} rules`
+    : `${objects} kustomizations as they are written, not one manifest`;
+  if (unseen.length > 0) console.log(`\n${unseen.map((sentence) => pc.yellow(`not seen: ${sentence}`)).join('\n')}`);
+  console.log(
+    findings.length === 0
+      ? `\n${isRendered ? pc.green('✓') : pc.yellow('?')} ${count}: nothing found`
+      : `\n${pc.red(`${findings.length} findings`)} in ${count}`,
+  );
+}
+
+function showFindings(findings: Report['findings'], isVerbose: boolean): void {
   for (const [file, inFile] of Map.groupBy(findings, (finding) => finding.file)) {
     console.log(`\n${pc.bold(file)}`);
     for (const { object, rule, what, why, mend, seenIn } of inFile) {
@@ -107,13 +135,6 @@ function show({ findings, scenes, objects, unseen }: Report, isVerbose: boolean)
       );
     }
   }
-  const count = `${objects} objects in ${scenes} renders, ${rules.length} rules`;
-  if (unseen.length > 0) console.log(`\n${unseen.map((sentence) => pc.yellow(`not seen: ${sentence}`)).join('\n')}`);
-  console.log(
-    findings.length === 0
-      ? `\n${pc.green('✓')} ${count}: nothing found`
-      : `\n${pc.red(`${findings.length} findings`)} in ${count}`,
-  );
 }
 
 if (import.meta.main) {
@@ -122,8 +143,15 @@ if (import.meta.main) {
     if (args.includes('--help')) return console.log(help);
     if (args.includes('--rules'))
       return rules.forEach(({ id, why, mend }) => console.log(`${pc.bold(id)}\n  ${why}\n  ${pc.green(mend)}`));
-    const report = await checkDeploy(fileURLToPath(new URL('../..', import.meta.url)), process.env);
-    show(report, args.includes('--verbose'));
+    const workspace = fileURLToPath(new URL('../..', import.meta.url));
+    const isVerbose = args.includes('--verbose');
+    const report = await checkDeploy(workspace, process.env);
+    show(report, isVerbose);
     if (report.findings.length > 0) process.exitCode = 1;
+    if (!args.includes('--server')) return;
+    const { findings, lines } = await checkOnServer({ workspace, env: process.env, isVerbose, ...report });
+    showFindings(findings, isVerbose);
+    console.log(`\n${lines.join('\n')}`);
+    if (findings.length > 0) process.exitCode = 1;
   });
 }

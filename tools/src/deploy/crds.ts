@@ -10,13 +10,15 @@ export interface Crds {
   folder: string;
   /** Undefined where the folder does not know the kind. */
   find(object: KubeObject): CrdVersion | 'version not served' | undefined;
+  /** Rules in CEL that objects met so far and that could not be evaluated, each as `Kind: rule`. */
+  unjudged: ReadonlySet<string>;
 }
 
 export interface CrdVersion {
   isNamespaced: boolean;
   deprecation: string | undefined;
   schemaFaults(object: KubeObject): string[];
-  /** Messages of the CEL rules that do not hold; rules this library cannot evaluate are not judged. */
+  /** Messages of the CEL rules that do not hold; a rule that this library cannot evaluate goes to `unjudged` of the definitions. */
   celFaults(object: KubeObject): string[];
 }
 
@@ -37,20 +39,25 @@ function readCrds(folder: string): Crds {
     if (group && kind) files.set(`${group}/${kind}`, content);
   }
   const read = new Map<string, Map<string, CrdVersion | undefined>>();
+  const unjudged = new Set<string>();
   return {
     folder,
+    unjudged,
     find(object) {
       const kind = `${groupOf(object)}/${object.kind}`;
       const content = files.get(kind);
       if (content === undefined) return undefined;
-      const versions = read.get(kind) ?? versionsOf(content);
+      const versions = read.get(kind) ?? versionsOf(content, (rule) => unjudged.add(`${object.kind}: ${rule}`));
       read.set(kind, versions);
       return versions.get(object.apiVersion.split('/')[1] ?? '') ?? 'version not served';
     },
   };
 }
 
-function versionsOf(content: string): Map<string, CrdVersion | undefined> {
+/** Hears of a rule that could not be evaluated. */
+type PassOver = (rule: string) => void;
+
+function versionsOf(content: string, passOver: PassOver): Map<string, CrdVersion | undefined> {
   const crd = parseAllDocuments(content)
     .map((document) => document.toJS() as Data | null)
     .find((document) => text(document, 'kind') === 'CustomResourceDefinition');
@@ -58,12 +65,12 @@ function versionsOf(content: string): Map<string, CrdVersion | undefined> {
   return new Map(
     list(crd, 'spec', 'versions').map((version) => [
       String(version['name']),
-      version['served'] === false ? undefined : crdVersion(version, isNamespaced),
+      version['served'] === false ? undefined : crdVersion(version, { isNamespaced, passOver }),
     ]),
   );
 }
 
-function crdVersion(version: Data, isNamespaced: boolean): CrdVersion {
+function crdVersion(version: Data, { isNamespaced, passOver }: { isNamespaced: boolean; passOver: PassOver }): CrdVersion {
   const schema = at(version, 'schema', 'openAPIV3Schema') as Data;
   let validate: ValidateFunction | undefined;
   const warning = text(version, 'deprecationWarning') ?? 'is deprecated';
@@ -83,7 +90,7 @@ function crdVersion(version: Data, isNamespaced: boolean): CrdVersion {
           : `${instancePath || 'the object'} ${message}`,
       );
     },
-    celFaults: (object) => celFaults(schema, object),
+    celFaults: (object) => celFaults(schema, object, passOver),
   };
 }
 
@@ -110,16 +117,18 @@ function closed(schema: Data): Data {
 }
 
 /** Rules are written per node of the schema, with `self` being the value there; defaults are filled in before, as the server does. */
-function celFaults(schema: Data, value: unknown, path = ''): string[] {
+function celFaults(schema: Data, value: unknown, passOver: PassOver, path = ''): string[] {
   if (value === undefined || value === null) return [];
-  const own = list(schema, 'x-kubernetes-validations').flatMap((rule) => celFault(rule, withDefaults(schema, value), path));
+  const own = list(schema, 'x-kubernetes-validations').flatMap((rule) =>
+    celFault(rule, withDefaults(schema, value), { path, passOver }),
+  );
   const properties = (schema['properties'] ?? {}) as Record<string, Data>;
   const inner = Array.isArray(value)
-    ? value.flatMap((item, index) => celFaults((schema['items'] ?? {}) as Data, item, `${path}/${index}`))
+    ? value.flatMap((item, index) => celFaults((schema['items'] ?? {}) as Data, item, passOver, `${path}/${index}`))
     : typeof value === 'object'
       ? Object.entries(value).flatMap(([name, field]) => {
           const of = properties[name] ?? schema['additionalProperties'];
-          return typeof of === 'object' ? celFaults(of as Data, field, `${path}/${name}`) : [];
+          return typeof of === 'object' ? celFaults(of as Data, field, passOver, `${path}/${name}`) : [];
         })
       : [];
   return [...own, ...inner];
@@ -140,16 +149,19 @@ function withDefaults(schema: Data, value: unknown): unknown {
 
 const parsed = new Map<string, ReturnType<typeof parseCel> | undefined>();
 
-function celFault(rule: Data, self: unknown, path: string): string[] {
+function celFault(rule: Data, self: unknown, { path, passOver }: { path: string; passOver: PassOver }): string[] {
   const source = String(rule['rule']);
   if (source.includes('oldSelf')) return []; // only an update has an old value
-  if (!parsed.has(source))
+  if (!parsed.has(source)) {
     parsed.set(
       source,
       attempt(() => parseCel(source)),
     );
+  }
   const holds = attempt(() => parsed.get(source)?.({ self }));
-  return holds === false ? [`${path || 'the object'}: ${String(rule['message'] ?? source).replaceAll('\n', ' ')}`] : [];
+  const message = String(rule['message'] ?? source).replaceAll('\n', ' ');
+  if (typeof holds !== 'boolean') passOver(message);
+  return holds === false ? [`${path || 'the object'}: ${message}`] : [];
 }
 
 /** A rule that CEL in JavaScript cannot read or evaluate says nothing either way; the API server judges it. */

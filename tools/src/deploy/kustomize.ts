@@ -21,16 +21,16 @@ export const howToGetKustomize =
   'Rendering needs kubectl (its built-in kustomize 5 is used) or kustomize on the PATH: https://kubernetes.io/docs/tasks/tools, ' +
   'or with Go: go install sigs.k8s.io/kustomize/kustomize/v5@v5.5.0.';
 
-/** The kustomize of this machine, or undefined where there is none. */
+/** The kustomize of this machine, or undefined where there is none, or only one before 5, which reads these files otherwise. */
 export function findKustomize(workspace: string): Kustomize | undefined {
   const kubectl = version('kubectl', ['version', '--client', '-o', 'json']);
-  if (kubectl !== undefined) {
-    const { kustomizeVersion } = JSON.parse(kubectl) as { kustomizeVersion?: string };
-    return kustomize(workspace, ['kubectl', 'kustomize'], `kubectl's kustomize ${kustomizeVersion ?? ''}`);
-  }
-  const own = version('kustomize', ['version']);
-  return own === undefined ? undefined : kustomize(workspace, ['kustomize', 'build'], `kustomize ${own.trim()}`);
+  const { kustomizeVersion: within = '' } = JSON.parse(kubectl ?? '{}') as { kustomizeVersion?: string };
+  if (isRecent(within)) return kustomize(workspace, ['kubectl', 'kustomize'], `kubectl's kustomize ${within}`);
+  const own = version('kustomize', ['version'])?.trim() ?? '';
+  return isRecent(own) ? kustomize(workspace, ['kustomize', 'build'], `kustomize ${own}`) : undefined;
 }
+
+const isRecent = (version: string) => Number(/^v(\d+)\./.exec(version)?.[1] ?? 0) >= 5;
 
 function version(command: string, args: string[]): string | undefined {
   try {
