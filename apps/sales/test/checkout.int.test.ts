@@ -442,6 +442,12 @@ test('I22, I28, I29: what sales says of every sale is what payments and inventor
     const reservation = reservationId && room.inventory.reservations.get(reservationId)?.state;
     if (state === 'COMPLETED') expect([3, 2]).toContain(reservation);
   }
+  const instruments = sales.flatMap(({ tenders }) =>
+    tenders.map(
+      ({ method, terminalId }: { method: string; terminalId: string | null }) => `${method} ${terminalId?.slice(0, 4)}`,
+    ),
+  );
+  expect([...new Set(instruments)].sort()).toEqual(['online undefined', 'terminal pos-']);
 });
 
 test('over gRPC a neighbour asks for any sale', async () => {

@@ -1,4 +1,4 @@
-import type { Phase } from '../domain/checkout.ts';
+import type { Phase, Plan } from '../domain/checkout.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { Refusal, SaleState, TenderMethod, TenderStatus } from '../domain/sale.ts';
 import type { Prisma, PrismaClient } from '../gen/prisma/client.ts';
@@ -37,6 +37,9 @@ export interface AuditedSale {
   registerId: string;
   state: SaleState;
   receiptNumber: number | null;
+  country: string;
+  /** As its payments were told; null before the first checkout. */
+  channel: 'store' | 'web' | null;
   totalMinor: number;
   currency: string;
   roundingMinor: number;
@@ -53,6 +56,8 @@ export interface AuditedTender {
   amountMinor: number;
   intentId: string | null;
   transactionIds: string[];
+  /** The terminal that read the card; null for cash, and for the web, where the instrument is a token that nobody else may see. */
+  terminalId: string | null;
   status: TenderStatus;
 }
 
@@ -146,6 +151,8 @@ export function createRecords(prisma: PrismaClient) {
       });
       return rows.map((row) => ({
         saleId: row.id,
+        ...planned(row.checkouts[0]?.plan),
+        country: row.country,
         shopId: row.shopId,
         registerId: row.registerId,
         state: row.state as SaleState,
@@ -153,13 +160,13 @@ export function createRecords(prisma: PrismaClient) {
         totalMinor: Number(row.totalMinor),
         currency: row.currency,
         roundingMinor: Number(row.roundingMinor),
-        reservationId: (row.checkouts[0]?.plan as { reservationId: string } | undefined)?.reservationId ?? null,
-        tenders: row.tenders.map(({ tenderId, method, amountMinor, intentId, transactionIds, status }) => ({
+        tenders: row.tenders.map(({ tenderId, method, amountMinor, intentId, transactionIds, instrument, status }) => ({
           tenderId,
           method: method as TenderMethod,
           amountMinor: Number(amountMinor),
           intentId,
           transactionIds,
+          terminalId: method === 'terminal' ? instrument : null,
           status: status as TenderStatus,
         })),
         lines: row.lines.map(({ sku, quantity }) => ({ sku, quantity })),
@@ -219,4 +226,9 @@ export function createRecords(prisma: PrismaClient) {
       return found?.refusals;
     },
   };
+}
+
+function planned(plan: unknown): Pick<AuditedSale, 'reservationId' | 'channel'> {
+  const { reservationId = null, channel = null } = (plan ?? {}) as Partial<Plan>;
+  return { reservationId, channel };
 }
