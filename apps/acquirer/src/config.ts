@@ -23,6 +23,7 @@ export const settings = {
   WEBHOOK_TIMEOUT_MS: durationMs().default(5_000).describe('how long the merchant may take to take an event'),
   TERMINAL_DELAY_MS: durationMs().default(0).describe('how long a card holder takes at the terminal'),
   LATE_MS: durationMs().default(4_000).describe('how late a late answer is'),
+  ARRIVAL_MS: durationMs().default(60_000).describe('how late an operation arrives that was under way for long'),
   EVENT_DELAY_MS: durationMs().default(100).describe('how long after its reply an event is sent'),
   EVENT_POLL_MS: durationMs().default(1_000).describe('how often events that are due are looked for'),
   EVENT_RETRY_MS: durationMs().default(5_000).describe('wait before the second attempt at an event; doubles, up to an hour'),

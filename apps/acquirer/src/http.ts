@@ -3,6 +3,7 @@ import { KassaError } from '@kassa/problem';
 import { testCards, testCardsMarkdown } from './domain/behaviour.ts';
 import { toMerchant } from './domain/operation.ts';
 import { Ledger, LedgerPosition, LedgerQuery, Operation, OperationBody, OperationParams, TestCards } from './http-schemas.ts';
+import { closeKey } from './operations/close-key.ts';
 import { takeOperation, type TakeOperationDeps } from './operations/take-operation.ts';
 
 export interface Merchant {
@@ -24,12 +25,24 @@ export function routes(server: Server, deps: TakeOperationDeps): void {
     body: OperationBody,
     responses: { 200: Operation },
     async handler({ body, key, signal }) {
-      if (key !== body.providerKey) {
-        throw new KassaError('validation-failed', {
-          errors: [{ pointer: '/header/idempotency-key', detail: 'must be the providerKey' }],
-        });
-      }
+      checkKey(key, body.providerKey);
       return { status: 200, body: toMerchant(await takeOperation(deps, body, signal)) };
+    },
+  });
+
+  server.route({
+    method: 'POST',
+    url: '/v1/closures',
+    summary: 'Close the key of an operation that was not answered',
+    description: `Answers what became of it. Where nothing did, it is put on record as declined with \`closed\`, and is answered so when it arrives
+later: what was not done under the key never will be. Nothing is undone.`,
+    tags: ['operations'],
+    roles: ['merchant'],
+    body: OperationBody,
+    responses: { 200: Operation },
+    async handler({ body, key }) {
+      checkKey(key, body.providerKey);
+      return { status: 200, body: toMerchant(await closeKey(deps, body)) };
     },
   });
 
@@ -73,5 +86,12 @@ export function routes(server: Server, deps: TakeOperationDeps): void {
     roles: 'public',
     responses: { 200: TestCards },
     handler: async () => ({ status: 200, body: { cards: testCards(), markdown: testCardsMarkdown(testCards()) } }),
+  });
+}
+
+function checkKey(key: string, providerKey: string): void {
+  if (key === providerKey) return;
+  throw new KassaError('validation-failed', {
+    errors: [{ pointer: '/header/idempotency-key', detail: 'must be the providerKey' }],
   });
 }

@@ -22,6 +22,7 @@ beforeAll(async () => {
     WEBHOOK_URL: merchant.url,
     WEBHOOK_SECRET: secret,
     LATE_MS: '300',
+    ARRIVAL_MS: '300',
     EVENT_DELAY_MS: '50',
     EVENT_POLL_MS: '50',
     EVENT_RETRY_MS: '100',
@@ -115,6 +116,59 @@ describe('behaviours', () => {
       code: 'validation-failed',
     });
     expect((await post({ ...online({}), note: '4111111111111111' })).status).toBe(400);
+  });
+});
+
+describe('a key that is closed', () => {
+  const declined = { status: 'declined', declineCode: 'closed' };
+  test('refuses what arrives under it later, every time', async () => {
+    const operation = purchase({ amountMinor: 10_000 });
+    expect(await close(operation)).toMatchObject({ status: 200, body: declined });
+    expect(await close(operation)).toMatchObject({ status: 200, body: declined });
+    expect(await post(operation)).toMatchObject({ status: 200, body: declined });
+    expect((await get(`/v1/operations/${operation.providerKey}`)).body).toMatchObject(declined);
+  });
+  test('and is on its way when its sender has gone', async () => {
+    const operation = online({ instrument: 'tok_arrives_late' });
+    await expect(post(operation, 50)).rejects.toThrow();
+    await close(operation);
+    expect((await post(operation)).body).toMatchObject(declined);
+  });
+  test('but arrives where nobody closed it', async () => {
+    const operation = online({ instrument: 'tok_arrives_late' });
+    await expect(post(operation, 50)).rejects.toThrow();
+    expect((await get(`/v1/operations/${operation.providerKey}`)).status).toBe(404);
+    await eventually(async () =>
+      expect((await get(`/v1/operations/${operation.providerKey}`)).body).toMatchObject({ status: 'approved' }),
+    );
+  });
+  test('undoes nothing that was done', async () => {
+    const operation = purchase({ amountMinor: 10_000 });
+    const { body } = await post(operation);
+    expect(await close(operation)).toEqual({ status: 200, body });
+    expect(
+      await post({ ...purchase({ amountMinor: 10_000 }), kind: 'refund', originalKey: operation.providerKey }),
+    ).toMatchObject({
+      body: { status: 'approved' },
+    });
+  });
+  test('of a capture leaves the authorisation as it was', async () => {
+    const authorisation = online({ kind: 'authorise', amountMinor: 10_000 });
+    await post(authorisation);
+    const capture = online({ kind: 'capture', amountMinor: 10_000, originalKey: authorisation.providerKey });
+    expect((await close(capture)).body).toMatchObject(declined);
+    expect((await post({ ...capture, providerKey: uuidv7() })).body).toMatchObject({ status: 'approved' });
+  });
+  test('is not closed for another operation than came under it', async () => {
+    const operation = purchase({ amountMinor: 10_000 });
+    await post(operation);
+    expect((await close({ ...operation, amountMinor: 20_000 })).body).toMatchObject({ code: 'idempotency-key-reused' });
+  });
+  test('raced by the operation itself ends in one of two ways, and both are told the same', async () => {
+    for (const operation of Array.from({ length: 20 }, () => purchase({ amountMinor: 10_000 }))) {
+      const [closed, posted] = await Promise.all([close(operation), post(operation)]);
+      expect(closed).toEqual(posted);
+    }
   });
 });
 
@@ -250,6 +304,7 @@ interface Operation {
   instrument: string;
   amountMinor: number;
   currency: string;
+  originalKey?: string;
 }
 
 function purchase(facts: Partial<Operation>): Operation {
@@ -268,11 +323,14 @@ function online(facts: Partial<Operation>): Operation {
   return purchase({ channel: 'online', instrument: 'tok_approve', ...facts });
 }
 
+const close = (operation: Operation) => post(operation, 10_000, '/v1/closures');
+
 async function post(
   operation: Operation & { note?: string },
   timeoutMs = 10_000,
+  path = '/v1/operations',
 ): Promise<{ status: number; body: Record<string, unknown> }> {
-  const response = await fetch(`${acquirer.http}/v1/operations`, {
+  const response = await fetch(acquirer.http + path, {
     method: 'POST',
     body: JSON.stringify(operation),
     headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json', 'idempotency-key': operation.providerKey },

@@ -5,8 +5,8 @@ import type { Kind, ProviderAnswer, Transaction } from './domain/transaction.ts'
 
 /**
  * Whoever moves money outside: an acquirer, a gateway, a wallet. An adapter to a real one (Stripe, Adyen, Vipps MobilePay) implements
- * these three, and may rely on nothing but them. What Kassa relies on: the provider does one operation per transaction id however often
- * it is told (an idempotency or merchant reference key), and can be asked by that id what became of it.
+ * these four, and may rely on nothing but them. What Kassa relies on: the provider does one operation per transaction id however often
+ * it is told (an idempotency or merchant reference key), can be asked by that id what became of it, and can close it.
  */
 export interface Provider {
   /** Names it in events and metrics. */
@@ -15,6 +15,11 @@ export interface Provider {
   perform(transaction: Transaction): Promise<ProviderAnswer>;
   /** Asks what became of a transaction. Never throws, and changes nothing. */
   inquire(transaction: Pick<Transaction, 'id'>): Promise<ProviderAnswer>;
+  /**
+   * Asks what became of a transaction and, where nothing did, closes its id: an instruction that arrives later is refused. Undoes nothing.
+   * It is the timeout reversal of a card network (ISO 8583 0400), or the cancel of a payment that was never confirmed. Never throws.
+   */
+  close(transaction: Transaction): Promise<ProviderAnswer>;
   /**
    * Checks and reads an event the provider sent. Undefined where it is not about an operation.
    * Errors: signature-invalid, also where it is older or newer than five minutes; malformed-request.
@@ -48,18 +53,20 @@ export interface AcquirerOptions {
 /** The acquirer's HTTP API as a Provider; its connections are kept alive by Node's fetch. */
 export function createAcquirer(options: AcquirerOptions): Provider {
   const headers = () => ({ authorization: `Bearer ${options.apiKey()}`, 'content-type': 'application/json' });
-  const operations = `${options.url.replace(/\/$/, '')}/v1/operations`;
+  const base = options.url.replace(/\/$/, '');
+  const operations = `${base}/v1/operations`;
+  const instruction = (transaction: Transaction) => ({
+    method: 'POST',
+    headers: { ...headers(), 'idempotency-key': transaction.id },
+    body: JSON.stringify(toOperation(transaction)),
+  });
 
   return {
     name: 'acquirer',
 
     async perform(transaction) {
       const timeoutMs = options.timeoutMs[transaction.method];
-      const request = {
-        method: 'POST',
-        headers: { ...headers(), 'idempotency-key': transaction.id },
-        body: JSON.stringify(toOperation(transaction)),
-      };
+      const request = instruction(transaction);
       const giveUpAtMs = performance.now() + Math.min(options.connectMs, timeoutMs);
       for (;;) {
         const answer = await call(operations, request, timeoutMs);
@@ -70,6 +77,7 @@ export function createAcquirer(options: AcquirerOptions): Provider {
     },
 
     inquire: ({ id }) => call(`${operations}/${id}`, { headers: headers() }, options.inquiryTimeoutMs),
+    close: (transaction) => call(`${base}/v1/closures`, instruction(transaction), options.inquiryTimeoutMs),
 
     readEvent(given, body, now) {
       const id = checkSignature(given, body, now, options.webhookSecrets().map(secretBytes));
@@ -130,6 +138,7 @@ function toAnswer({
 }: z.infer<typeof Operation>): ProviderAnswer {
   const what = kind === undefined ? {} : { kind };
   if (status === 'pending') return { outcome: 'pending' };
+  if (status === 'declined' && declineCode === 'closed') return { outcome: 'closed' };
   if (status === 'declined') return { outcome: 'declined', ...what, declineCode: declineCode ?? 'declined', providerRef };
   return {
     outcome: 'approved',

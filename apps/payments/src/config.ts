@@ -25,7 +25,7 @@ export const settings = {
     .describe('questions without an answer that tells, after which an operator is called'),
   UNKNOWN_GRACE_MS: durationMs()
     .default(30_000)
-    .describe('how long after our last word "not found" at the provider means "did not happen"'),
+    .describe('how long after our last word a transaction the provider does not know is closed there'),
   EXPIRE_EVERY_MS: durationMs().default(60_000).describe('how often authorisations out of time are looked for'),
 };
 

@@ -226,4 +226,5 @@ export const testCards = `
 | approved; no answer ever, only the event                         | \`tok_event_only\`                 | 5113                      |
 | 503, nothing took place                                          | \`tok_down\`                       | 5114                      |
 | approved, but for one minor unit less than asked for             | \`tok_other_amount\`               | 5116                      |
+| no answer ever, and it arrives a minute later unless closed      | \`tok_arrives_late\`               | 5117                      |
 `.trim();

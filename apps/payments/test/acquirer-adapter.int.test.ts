@@ -58,6 +58,7 @@ describe('what comes back', () => {
   test.each<[string, (response: ServerResponse) => void, string, string]>([
     ['an approval', json(200, approval), 'approved', 'approved'],
     ['a decline', json(200, { ...approval, status: 'declined', declineCode: 'expired-card' }), 'declined', 'declined'],
+    ['a closed id', json(200, { ...approval, status: 'declined', declineCode: 'closed' }), 'closed', 'closed'],
     ['not yet', json(200, { ...approval, status: 'pending' }), 'pending', 'pending'],
     ['something else', json(200, { hello: 'world' }), 'unclear', 'unclear'],
     ['a page', (response) => void response.end('<html>'), 'unclear', 'unclear'],

@@ -12,7 +12,7 @@ import { PrismaClient } from '../src/gen/prisma/client.ts';
 import { createStore } from '../src/store.ts';
 
 export const webhookSecret = `whsec_${Buffer.from('secret-of-the-webhook-tests').toString('base64')}`;
-const apiKey = 'key-of-the-tests-0001';
+export const apiKey = 'key-of-the-tests-0001';
 
 export interface Reply {
   status: number;
@@ -38,6 +38,7 @@ export async function openRoom(env: Record<string, string> = {}, acquirerEnv: Re
     WEBHOOK_URL: `http://127.0.0.1:${httpPort}/v1/provider-events/acquirer`,
     WEBHOOK_SECRET: webhookSecret,
     LATE_MS: '1200',
+    ARRIVAL_MS: '4000',
     EVENT_DELAY_MS: '50',
     EVENT_POLL_MS: '50',
     EVENT_RETRY_MS: '200',

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Method, TransactionStatus } from '@kassa/contracts/payments';
 import { isKassaError } from '@kassa/problem';
 import { eventually, roomFolder, startApp } from '@kassa/testing';
-import { openRoom, purchase, signedEvent, webhookSecret, type Room } from './room.ts';
+import { apiKey, openRoom, purchase, signedEvent, webhookSecret, type Room } from './room.ts';
 
 let room: Room;
 beforeAll(async () => {
@@ -49,7 +49,19 @@ describe('the provider never answers', () => {
     expect(failed.transaction?.status).toBe(TransactionStatus.FAILED);
     const retry = await room.grpc.purchase({ ...request, transactionId: uuidv7(), instrument: 'tok_approve' });
     expect(retry.intent?.status).toBe('captured');
-    expect(await room.operations(request.transactionId)).toEqual([]);
+    expect(await room.operations(request.transactionId)).toMatchObject([{ status: 'declined' }]);
+  });
+
+  test('and it arrives after it was given up: it is refused there, and no money moves', async () => {
+    const request = online('tok_arrives_late');
+    expect((await room.grpc.purchase(request)).transaction?.status).toBe(TransactionStatus.UNKNOWN);
+    // The same instruction once more, a moment after the first: it arrives behind it, and is answered.
+    const arrival = instructAcquirer(request);
+    await eventually(async () => expect(await statusOf(request.intentId)).toBe('requires_method'));
+    expect(await arrival).toMatchObject({ status: 'declined', declineCode: 'closed' });
+    expect(await statusOf(request.intentId)).toBe('requires_method');
+    const retry = await room.grpc.purchase({ ...request, transactionId: uuidv7(), instrument: 'tok_approve' });
+    expect(retry.intent).toMatchObject({ status: 'captured', capturedMinor: 10_000n });
   });
 
   test('and until it is known, it is counted with its age', async () => {
@@ -209,7 +221,8 @@ describe('kill -9', () => {
     }, 15_000);
     for (const { intentId, transactionId } of requests) {
       const isTaken = (await statusOf(intentId)) === 'captured';
-      expect(await room.operations(transactionId)).toHaveLength(isTaken ? 1 : 0);
+      const approved = (await room.operations(transactionId)).filter(({ status }) => status === 'approved');
+      expect(approved).toHaveLength(isTaken ? 1 : 0);
     }
   });
 
@@ -243,7 +256,7 @@ describe('kill -9', () => {
     const request = purchase(10_000);
     await leaveBehind(request);
     await eventually(async () => expect(await statusOf(request.intentId)).toBe('requires_method'));
-    expect(await room.operations(request.transactionId)).toEqual([]);
+    expect(await room.operations(request.transactionId)).toMatchObject([{ status: 'declined' }]);
   });
 
   test('of payments while it waits for the provider: the next one finds out', async () => {
@@ -252,7 +265,7 @@ describe('kill -9', () => {
       DATABASE_URL: database.url,
       OIDC_ISSUER: issuer.url,
       ACQUIRER_URL: acquirer.http,
-      ACQUIRER_API_KEY: 'key-of-the-tests-0001',
+      ACQUIRER_API_KEY: apiKey,
       ACQUIRER_WEBHOOK_SECRET: webhookSecret,
       TERMINAL_TIMEOUT_MS: '60000',
       LEASE_MS: '60000',
@@ -306,6 +319,21 @@ describe('kill -9', () => {
     });
   }
 });
+
+/** What payments tells the acquirer of a purchase on the web, told by someone else. */
+async function instructAcquirer({ transactionId, instrument, amount }: ReturnType<typeof purchase>): Promise<unknown> {
+  const operation = {
+    ...{ providerKey: transactionId, kind: 'purchase', channel: 'online', instrument },
+    amountMinor: Number(amount.minor),
+    currency: amount.currency,
+  };
+  const response = await fetch(`${room.acquirer.http}/v1/operations`, {
+    method: 'POST',
+    body: JSON.stringify(operation),
+    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json', 'idempotency-key': transactionId },
+  });
+  return response.json();
+}
 
 async function send({ body, headers }: { body: string; headers: Record<string, string> }): Promise<number> {
   const response = await fetch(`${room.http}/v1/provider-events/acquirer`, { method: 'POST', body, headers });

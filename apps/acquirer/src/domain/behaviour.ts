@@ -24,6 +24,8 @@ export interface Behaviour {
   isDown?: true;
   /** True where another amount is moved than was asked for. */
   takesOtherAmount?: true;
+  /** True where it reaches us only long after it was sent, when the merchant no longer waits for an answer. */
+  arrivesLate?: true;
 }
 
 const none: readonly PlannedEvent[] = [];
@@ -80,6 +82,15 @@ export const behaviours: readonly Behaviour[] = [
     reply: 'now',
     events: none,
     takesOtherAmount: true,
+  },
+  {
+    name: 'arrives_late',
+    digits: '17',
+    sees: 'no answer ever, and it arrives a minute later unless closed',
+    outcome: 'approved',
+    reply: 'never',
+    events: none,
+    arrivesLate: true,
   },
 ];
 

@@ -27,6 +27,8 @@ export interface TimingSettings {
   TERMINAL_DELAY_MS: number;
   /** How late a late answer is. */
   LATE_MS: number;
+  /** How late an operation arrives that was under way for long. */
+  ARRIVAL_MS: number;
   /** How long after its reply an operation's event is sent. */
   EVENT_DELAY_MS: number;
   /** After how long an event nobody took is sent again. */
@@ -42,6 +44,8 @@ export async function takeOperation(deps: TakeOperationDeps, request: OperationR
   const behaviour = await behaviourFor(deps, request);
   const seen = behaviour.outcome === 'nothing' ? await deps.store.find(request.providerKey) : undefined;
   if (behaviour.outcome === 'nothing' && !seen) return nothingHappens(deps, behaviour, signal);
+  // It is on its way, and goes on being so when whoever sent it has gone.
+  if (behaviour.arrivesLate) await deps.wait(deps.settings.ARRIVAL_MS, new AbortController().signal);
 
   const completesAfterMs = durationOf(request, behaviour, deps.settings);
   const { isNew, ...recorded } =
@@ -72,7 +76,8 @@ async function nothingHappens(deps: TakeOperationDeps, behaviour: Behaviour, sig
   throw new KassaError('unavailable', { detail: 'The card world is down; nothing took place.', retryAfterSeconds: 5 });
 }
 
-function repetition(request: OperationRequest, recorded: Recorded): Operation {
+/** What is answered for a key that is on record. Error: idempotency-key-reused where it came with other content. */
+export function repetition(request: OperationRequest, recorded: Recorded): Operation {
   if (isSameRequest(request, recorded.operation)) return recorded.operation;
   throw new KassaError('idempotency-key-reused', { detail: `Operation ${request.providerKey} is another one.` });
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   isFinal,
+  isToBeClosed,
   judgeAnswer,
   judgeInquiry,
   judgeLost,
@@ -54,22 +55,30 @@ test('that a second attempt was not sent says nothing of the first', () => {
   expect(judgeAnswer({ ...transaction, sends: 2 }, { outcome: 'not-sent', note: 'connection refused' }).status).toBe('UNKNOWN');
 });
 
-describe('an answer to a question', () => {
-  const ask = (answer: ProviderAnswer, now: Date) => judgeInquiry(transaction, answer, { now, graceMs: 5_000 });
-  test('not found before everything has been quiet for the grace tells nothing', () => {
-    expect(ask({ outcome: 'not-found' }, at(14)).status).toBe('UNKNOWN');
+describe('a transaction is closed at the provider', () => {
+  test.each([
+    ['where it is not found and everything was quiet for the grace', { outcome: 'not-found' }, 15, true],
+    ['not before that', { outcome: 'not-found' }, 14, false],
+    ['not while it is pending', { outcome: 'pending' }, 60, false],
+    ['not while nobody answers', { outcome: 'unclear', note: 'no answer' }, 60, false],
+  ] as const)('%s', (_, answer, second, wanted) => {
+    expect(isToBeClosed(transaction, answer, { now: at(second), graceMs: 5_000 })).toBe(wanted);
   });
-  test('not found after that means that it did not happen', () => {
-    expect(ask({ outcome: 'not-found' }, at(15))).toEqual({ status: 'FAILED', note: 'the provider never saw it' });
+});
+
+describe('an answer to a question', () => {
+  const ask = (answer: ProviderAnswer) => judgeInquiry(transaction, answer);
+  test('not found tells nothing: it may still arrive', () => {
+    expect(ask({ outcome: 'not-found' }).status).toBe('UNKNOWN');
+  });
+  test('closed means that it did not happen and never will', () => {
+    expect(ask({ outcome: 'closed' }).status).toBe('FAILED');
   });
   test('a question that was not sent tells nothing about the operation', () => {
-    expect(ask({ outcome: 'not-sent', note: 'connection refused' }, at(60)).status).toBe('UNKNOWN');
+    expect(ask({ outcome: 'not-sent', note: 'connection refused' }).status).toBe('UNKNOWN');
   });
   test('what is found is judged as an answer', () => {
-    expect([ask(approved, at(1)).status, ask({ ...approved, amountMinor: 1 }, at(60)).status]).toEqual([
-      'SUCCEEDED',
-      'INTEGRITY',
-    ]);
+    expect([ask(approved).status, ask({ ...approved, amountMinor: 1 }).status]).toEqual(['SUCCEEDED', 'INTEGRITY']);
   });
 });
 

@@ -64,6 +64,8 @@ export type ProviderAnswer =
   | { outcome: 'pending' }
   /** The provider has no such operation. Only an answer to a question, never to an instruction. */
   | { outcome: 'not-found' }
+  /** The provider did nothing under this id, and never will: it was closed there. */
+  | { outcome: 'closed' }
   /** Certain not to have reached the provider: no connection was made, or it refused the request as such. */
   | { outcome: 'not-sent'; note: string }
   /** Anything else: no answer in time, a broken connection, a 5xx. It may have happened. */
@@ -98,6 +100,8 @@ export function judgeAnswer(
       return { status: 'UNKNOWN', note: 'the provider has not decided yet' };
     case 'not-found':
       return { status: 'UNKNOWN', note: 'the provider does not know it' };
+    case 'closed':
+      return { status: 'FAILED', note: 'the provider never saw it in time, and will refuse it' };
     case 'unclear':
       return { status: 'UNKNOWN', note: answer.note };
     default:
@@ -105,20 +109,26 @@ export function judgeAnswer(
   }
 }
 
-/**
- * What the answer to a question means. not-found counts as "did not happen" only once everything we ever sent has been quiet for the
- * grace: before that the instruction may still be on its way. A question that failed tells nothing about the operation.
- */
+/** What the answer to a question means. A question that failed tells nothing about the operation. */
 export function judgeInquiry(
-  transaction: Pick<Transaction, 'amountMinor' | 'currency' | 'sends' | 'quietFrom'>,
+  transaction: Pick<Transaction, 'amountMinor' | 'currency' | 'sends'>,
   answer: ProviderAnswer,
-  time: { now: Date; graceMs: number },
 ): Verdict {
-  if (answer.outcome === 'not-found' && time.now.getTime() >= transaction.quietFrom.getTime() + time.graceMs) {
-    return { status: 'FAILED', note: 'the provider never saw it' };
-  }
   if (answer.outcome === 'not-sent') return { status: 'UNKNOWN', note: answer.note };
   return judgeAnswer(transaction, answer);
+}
+
+/**
+ * Whether a transaction the provider does not know is to be closed there, so that it is known not to have happened: "not found" says only
+ * that the instruction has not arrived yet. Not before everything we ever sent has been quiet for the grace, since one that is late by
+ * seconds may still go through.
+ */
+export function isToBeClosed(
+  transaction: Pick<Transaction, 'quietFrom'>,
+  answer: ProviderAnswer,
+  time: { now: Date; graceMs: number },
+): boolean {
+  return answer.outcome === 'not-found' && time.now.getTime() >= transaction.quietFrom.getTime() + time.graceMs;
 }
 
 /**
@@ -129,7 +139,7 @@ export function judgeLost(
   said: Pick<Transaction, 'kind' | 'amountMinor' | 'currency'>,
   answer: ProviderAnswer,
 ): Extract<Verdict, { status: 'SUCCEEDED' | 'DECLINED' }> | { refused: 'unknown-there' | 'another' | 'no-answer' } {
-  if (answer.outcome === 'not-found') return { refused: 'unknown-there' };
+  if (answer.outcome === 'not-found' || answer.outcome === 'closed') return { refused: 'unknown-there' };
   if (answer.outcome !== 'approved' && answer.outcome !== 'declined') return { refused: 'no-answer' };
   if (answer.kind !== undefined && answer.kind !== said.kind) return { refused: 'another' };
   const verdict = judgeAnswer({ ...said, sends: 1 }, answer);

@@ -1,15 +1,15 @@
 import type { Answer, Key } from '@kassa/idempotency';
 import { KassaError } from '@kassa/problem';
-import { isFinal, judgeInquiry, maySendAgain, type Transaction, type Verdict } from '../domain/transaction.ts';
+import { isFinal, maySendAgain, type Transaction, type Verdict } from '../domain/transaction.ts';
 import type { Act, Movement } from '../store.ts';
-import { ask, instruct, lookInto, tell, write, type Deps } from './settle-transaction.ts';
+import { ask, instruct, judge, lookInto, tell, write, type Deps } from './settle-transaction.ts';
 
 const atOnce = 20;
 
 /**
  * Asks the provider about transactions whose outcome is due to be asked for, and writes down what it knows; answers how many there were.
  * One statement claims them, for as long as the wait until the next question, so any number of replicas may run this. Money is never
- * moved from here: an instruction the provider does not know fails once its grace is over, and only a void, which lets money go, is sent
+ * moved from here: an instruction the provider does not know is closed there once its grace is over, and only a void, which lets money go, is sent
  * again.
  */
 export async function resolveDue(deps: Deps): Promise<number> {
@@ -25,7 +25,7 @@ async function resolve(deps: Deps, transaction: Transaction, now: Date): Promise
     if (taken) await instruct(deps, taken);
     return;
   }
-  const verdict = judgeInquiry(transaction, answer, { now, graceMs: deps.settings.UNKNOWN_GRACE_MS });
+  const verdict = await judge(deps, transaction, answer, now);
   if (verdict.status !== 'UNKNOWN') await write(deps, transaction, verdict);
   else if (transaction.attempts === deps.settings.RESOLVE_ATTEMPTS_ALARM) deps.events.transactionStuck(transaction);
 }

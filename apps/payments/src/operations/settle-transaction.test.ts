@@ -53,6 +53,8 @@ const notFound: ProviderAnswer = { outcome: 'not-found' };
 interface World {
   performs?: ProviderAnswer;
   knows?: ProviderAnswer;
+  /** What closing its id brings to light. */
+  closes?: ProviderAnswer;
   /** What another worker has made of it, each time it is looked at. */
   becomes?: Transaction[];
   /** Whether another worker is faster to take it on. */
@@ -61,7 +63,9 @@ interface World {
 }
 
 /** Store and provider in memory, noting what is asked of them in which order. */
-function worldOf({ performs = approved, knows = approved, becomes = [], isTaken = false, isDatabaseLost = false }: World) {
+function worldOf(world: World) {
+  const { performs = approved, knows = approved, closes = { outcome: 'closed' }, becomes = [] } = world;
+  const { isTaken = false, isDatabaseLost = false } = world;
   const calls: string[] = [];
   const finish = async (transaction: Transaction, verdict: Verdict) => {
     calls.push(`write ${verdict.status}`);
@@ -89,6 +93,7 @@ function worldOf({ performs = approved, knows = approved, becomes = [], isTaken 
       name: 'acquirer',
       perform: async () => (calls.push('perform'), performs),
       inquire: async () => (calls.push('inquire'), knows),
+      close: async () => (calls.push('close'), closes),
       readEvent: silent,
     },
     events: { transactionRecorded: silent, integrityFailed: () => calls.push('alarm'), inquiryAnswered: silent },
@@ -196,7 +201,21 @@ describe('the same command again', () => {
       written('UNKNOWN', { quietFrom: seconds(-30) }),
       { knows: notFound },
       'FAILED',
-      ['inquire', 'write FAILED'],
+      ['inquire', 'close', 'write FAILED'],
+    ],
+    [
+      'of an unknown one that arrived a moment ago',
+      written('UNKNOWN', { quietFrom: seconds(-30) }),
+      { knows: notFound, closes: approved },
+      'SUCCEEDED',
+      ['inquire', 'close', 'write SUCCEEDED'],
+    ],
+    [
+      'of an unknown one that cannot be closed',
+      written('UNKNOWN', { quietFrom: seconds(-30) }),
+      { knows: notFound, closes: unclear },
+      'UNKNOWN',
+      ['inquire', 'close'],
     ],
     [
       'of an unknown one, and the provider is away',

@@ -2,7 +2,16 @@ import type { Idempotency } from '@kassa/idempotency';
 import { KassaError } from '@kassa/problem';
 import type { Provider } from '../clients.ts';
 import { refusalOf, type Asked, type Refusal } from '../domain/intent.ts';
-import { isFinal, judgeAnswer, judgeInquiry, maySendAgain, type Transaction, type Verdict } from '../domain/transaction.ts';
+import {
+  isFinal,
+  isToBeClosed,
+  judgeAnswer,
+  judgeInquiry,
+  maySendAgain,
+  type ProviderAnswer,
+  type Transaction,
+  type Verdict,
+} from '../domain/transaction.ts';
 import type { Events } from '../events.ts';
 import type { Begun, Movement, Store } from '../store.ts';
 
@@ -15,7 +24,7 @@ export interface Deps {
   newId(): string;
   sleep(ms: number): Promise<void>;
   settings: {
-    /** How long the provider must have had nothing under way before its "not found" means "did not happen". */
+    /** How long the provider must have had nothing under way before what it does not know is closed there. */
     UNKNOWN_GRACE_MS: number;
     /** How long a repeated command waits for the worker that is at it. */
     REPEAT_WAIT_MS: number;
@@ -119,7 +128,7 @@ export async function lookInto(
   if (sendAgain && answer.outcome === 'not-found' && maySendAgain(transaction, now)) {
     return (await sendAgain(transaction)) ?? (await deps.store.find(transaction.id)) ?? movement;
   }
-  const verdict = judgeInquiry(transaction, answer, { now, graceMs: deps.settings.UNKNOWN_GRACE_MS });
+  const verdict = await judge(deps, transaction, answer, now);
   return verdict.status === 'UNKNOWN' ? movement : write(deps, transaction, verdict);
 }
 
@@ -137,10 +146,19 @@ function isBeingWorkedOn({ transaction, now }: Settled): boolean {
 }
 
 /** Asks the provider what became of a transaction. */
-export async function ask(deps: Deps, transaction: Transaction) {
+export async function ask(deps: Deps, transaction: Transaction): Promise<ProviderAnswer> {
   const answer = await deps.provider.inquire(transaction);
   deps.events.inquiryAnswered(transaction, answer.outcome);
   return answer;
+}
+
+/** What the answer to a question means; a transaction the provider has long not known is closed there, and only then has it failed. */
+export async function judge(deps: Deps, transaction: Transaction, answer: ProviderAnswer, now: Date): Promise<Verdict> {
+  if (!isToBeClosed(transaction, answer, { now, graceMs: deps.settings.UNKNOWN_GRACE_MS }))
+    return judgeInquiry(transaction, answer);
+  const closed = await deps.provider.close(transaction);
+  deps.events.inquiryAnswered(transaction, closed.outcome);
+  return judgeInquiry(transaction, closed);
 }
 
 /** Writes a verdict down and tells whoever counts. */
