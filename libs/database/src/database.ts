@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
-import { metrics } from '@opentelemetry/api';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { KassaError } from '@kassa/problem';
 import { translate } from './errors.ts';
+import { inSpan, observePool, traced } from './telemetry.ts';
 
 /** A named prepared statement. The name is unique in its service; the text never changes while the process runs. */
 export interface Statement {
@@ -52,16 +52,20 @@ export function openDatabase(options: DatabaseOptions): Database {
       super({ ...config, connectionString: typeof url === 'string' ? url : url() });
     }
   }
-  const pool = new pg.Pool({
-    Client,
-    max: options.poolMax,
-    application_name: options.applicationName,
-    statement_timeout: options.statementTimeoutMs ?? 10_000,
-    idle_in_transaction_session_timeout: 30_000,
-    connectionTimeoutMillis: 5_000,
-    keepAlive: true,
-    types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
-  });
+  const pool = traced(
+    new pg.Pool({
+      Client,
+      max: options.poolMax,
+      application_name: options.applicationName,
+      statement_timeout: options.statementTimeoutMs ?? 10_000,
+      idle_in_transaction_session_timeout: 30_000,
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+      // Statements that take arrays look cheaper each time their values are known, and PostgreSQL would plan them anew at every call.
+      options: '-c plan_cache_mode=force_generic_plan',
+      types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
+    }),
+  );
   pool.on('error', (error) => options.onError?.(error));
   // A pool that ends lets go of its connections before they are closed; one that breaks then has nobody left to be told.
   pool.on('connect', (client) => client.on('error', () => undefined));
@@ -78,7 +82,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   return {
     pool,
     query: query as Database['query'],
-    transaction: (work) => runTransaction(pool, work, 3),
+    transaction: (work) => inSpan('transaction', 'BEGIN … COMMIT', () => runTransaction(pool, work, 3)),
     prismaAdapter: () => new PrismaPg(pool),
     async missingMigrations(folder) {
       const wanted = readdirSync(folder, { withFileTypes: true })
@@ -142,21 +146,4 @@ function safeInteger(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value)) throw new RangeError(`${text} is beyond a safe integer`);
   return value;
-}
-
-function observePool(pool: pg.Pool): () => void {
-  const meter = metrics.getMeter('kassa-database');
-  const connections = meter.createObservableGauge('kassa_database_pool_connections', {
-    description: 'Connections of the pool by state',
-  });
-  const waiting = meter.createObservableGauge('kassa_database_pool_waiting', {
-    description: 'Statements waiting for a connection',
-  });
-  const observe = (result: { observe(gauge: typeof connections, value: number, labels?: Record<string, string>): void }) => {
-    result.observe(connections, pool.totalCount - pool.idleCount, { state: 'busy' });
-    result.observe(connections, pool.idleCount, { state: 'idle' });
-    result.observe(waiting, pool.waitingCount);
-  };
-  meter.addBatchObservableCallback(observe, [connections, waiting]);
-  return () => meter.removeBatchObservableCallback(observe, [connections, waiting]);
 }

@@ -12,6 +12,7 @@ import {
 } from 'nice-grpc';
 import { deadlineMiddleware, type DeadlineOptions } from 'nice-grpc-client-middleware-deadline';
 import { errorMetadataKey, fromWire, KassaError } from '@kassa/problem';
+import { injectTrace, traceClientCall } from './telemetry.ts';
 
 export interface GrpcClientOptions {
   /** host:port */
@@ -78,6 +79,7 @@ async function* perform<Request, Response>(
     }
   }
   const startedAt = performance.now();
+  const traced = traceClientCall(path);
   const limitMs = deadlineMs ?? options.deadlineMs;
   let status: Status = Status.OK;
   try {
@@ -88,6 +90,7 @@ async function* perform<Request, Response>(
       };
       const leftMs = Math.max(1, Math.floor(limitMs - (performance.now() - startedAt)));
       const metadata = await callMetadata(rest.metadata, options, leftMs);
+      injectTrace(traced.context, metadata);
       try {
         return yield* call.next(call.request, { ...rest, metadata, onTrailer, deadline: leftMs });
       } catch (error) {
@@ -101,6 +104,7 @@ async function* perform<Request, Response>(
       }
     }
   } finally {
+    traced.end(status);
     duration.record((performance.now() - startedAt) / 1000, { method: path.slice(1), status: Status[status] });
   }
 }

@@ -12,6 +12,7 @@ import type { CompatServiceDefinition } from 'nice-grpc';
 import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
 import { errorMetadataKey, isKassaError, KassaError, toWire } from '@kassa/problem';
+import { traceServerCall, within } from './telemetry.ts';
 
 export interface Log {
   warn(facts: object, message: string): void;
@@ -84,11 +85,12 @@ async function* serve<Request, Response>(
   // grpc.health.v1 and reflection are asked by probes and people without a service token.
   if (path.startsWith('/grpc.')) return yield* call.next(call.request, context);
   const startedAt = performance.now();
+  const traced = traceServerCall(path, context.metadata);
   let status: Status = Status.OK;
   try {
     const caller = await options.authenticate(context.metadata.get('authorization'));
     if (!caller.roles.includes('service')) throw new KassaError('forbidden', { detail: 'Only services call here.' });
-    return yield* call.next(call.request, context);
+    return yield* within<Response, Response | void>(traced.context, call.next(call.request, context));
   } catch (error) {
     if (isAbortError(error) && context.signal.aborted) {
       status = Status.CANCELLED;
@@ -98,6 +100,7 @@ async function* serve<Request, Response>(
     status = served.code;
     throw served;
   } finally {
+    traced.end(status);
     if (!call.responseStream)
       duration.record((performance.now() - startedAt) / 1000, { method: path.slice(1), status: Status[status] });
   }

@@ -2,8 +2,6 @@ import { versions } from 'node:process';
 import { metrics } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
-import { GrpcInstrumentation } from '@opentelemetry/instrumentation-grpc';
-import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
 import { RuntimeNodeInstrumentation } from '@opentelemetry/instrumentation-runtime-node';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -21,8 +19,8 @@ export interface TelemetryOptions {
 }
 
 /**
- * Starts tracing and metrics for this process. It runs from `node --import` before anything else is loaded, since the
- * instrumentations of gRPC and pg patch these modules as they are loaded. HTTP servers are traced by @kassa/http itself.
+ * Starts tracing and metrics for this process. It runs from `node --import` before anything else is loaded, so that whatever measures
+ * itself finds a meter. HTTP servers, gRPC and statements are traced by @kassa/http, @kassa/grpc and @kassa/database themselves.
  * Spans go to OTEL_EXPORTER_OTLP_ENDPOINT (OTLP over HTTP) and nowhere without it; a trace begun elsewhere keeps its sampling decision,
  * one begun here is sampled at OTEL_TRACES_SAMPLER_ARG (a ratio, default 0.05).
  */
@@ -38,12 +36,7 @@ export function setup({ service, env }: TelemetryOptions): void {
   tracing.register();
   metrics.setGlobalMeterProvider(new MeterProvider({ resource, readers: [prometheusReader] }));
   registerInstrumentations({
-    instrumentations: [
-      new GrpcInstrumentation(),
-      new PgInstrumentation({ requireParentSpan: true }),
-      new UndiciInstrumentation({ requireParentforSpans: true }),
-      new RuntimeNodeInstrumentation(),
-    ],
+    instrumentations: [new UndiciInstrumentation({ requireParentforSpans: true }), new RuntimeNodeInstrumentation()],
   });
   observeProcess();
   announceBuild(service, env);
