@@ -86,19 +86,18 @@ CREATE FUNCTION reserve_stock_v1(
   p_subject text, p_role text
 ) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
-  v_shops text[] := array_fill(p_shop, ARRAY[cardinality(p_skus)]);
+  v_free integer;
   v_short jsonb;
+  v_moved integer;
 BEGIN
-  IF EXISTS (SELECT FROM reservations WHERE id = p_id) THEN
-    RETURN reserve_again_v1(p_id, p_shop, p_fingerprint);
-  END IF;
-  PERFORM lock_levels_v1(v_shops, p_skus);
-  SELECT jsonb_agg(jsonb_build_object('sku', w.sku, 'requested', w.quantity, 'available', coalesce(l.on_hand - l.reserved, 0)) ORDER BY w.sku)
-    INTO v_short
-    FROM unnest(p_skus, p_quantities) AS w (sku, quantity) LEFT JOIN stock_levels l ON l.shop_id = p_shop AND l.sku = w.sku
-    WHERE coalesce(l.on_hand - l.reserved, 0) < w.quantity;
-  IF v_short IS NOT NULL THEN
-    -- The same request may have taken the last units while this one waited for the lock.
+  -- What is read under the lock is what the level is now, and stays so.
+  SELECT count(*) INTO v_free FROM (
+    SELECT l.on_hand - l.reserved AS available, w.quantity
+    FROM unnest(p_skus, p_quantities) AS w (sku, quantity) JOIN stock_levels l ON l.shop_id = p_shop AND l.sku = w.sku
+    ORDER BY l.sku FOR NO KEY UPDATE OF l) AS locked
+  WHERE available >= quantity;
+  IF v_free < cardinality(p_skus) THEN
+    -- The same request may have been here before, or have taken the last units while this one waited for the lock.
     IF EXISTS (SELECT FROM reservations WHERE id = p_id) THEN
       RETURN reserve_again_v1(p_id, p_shop, p_fingerprint);
     END IF;
@@ -108,17 +107,32 @@ BEGIN
     IF NOT EXISTS (SELECT FROM shops WHERE id = p_shop) THEN
       RETURN jsonb_build_object('outcome', 'not-found');
     END IF;
-    RETURN jsonb_build_object('outcome', 'short', 'lines', v_short);
+    SELECT jsonb_agg(jsonb_build_object('sku', w.sku, 'requested', w.quantity, 'available', coalesce(l.on_hand - l.reserved, 0)) ORDER BY w.sku)
+      INTO v_short
+      FROM unnest(p_skus, p_quantities) AS w (sku, quantity) LEFT JOIN stock_levels l ON l.shop_id = p_shop AND l.sku = w.sku
+      WHERE coalesce(l.on_hand - l.reserved, 0) < w.quantity;
+    RETURN jsonb_build_object('outcome', 'short', 'lines', coalesce(v_short, '[]'));
   END IF;
-  INSERT INTO reservations (id, shop_id, state, fingerprint, reference, expires_at, subject, role)
-  VALUES (p_id, p_shop, p_state, p_fingerprint, p_reference,
-    CASE p_state WHEN 'ACTIVE' THEN clock_timestamp() + p_ttl_ms * interval '1 millisecond' END, p_subject, p_role)
-  ON CONFLICT (id) DO NOTHING;
-  IF NOT FOUND THEN
+  WITH made AS (
+    INSERT INTO reservations (id, shop_id, state, fingerprint, reference, expires_at, subject, role)
+    VALUES (p_id, p_shop, p_state, p_fingerprint, p_reference,
+      CASE p_state WHEN 'ACTIVE' THEN clock_timestamp() + p_ttl_ms * interval '1 millisecond' END, p_subject, p_role)
+    ON CONFLICT (id) DO NOTHING RETURNING id
+  ), lines AS (
+    INSERT INTO reservation_lines (reservation_id, sku, quantity)
+    SELECT made.id, w.sku, w.quantity FROM made, unnest(p_skus, p_quantities) AS w (sku, quantity)
+  ), moved AS (
+    UPDATE stock_levels l SET reserved = l.reserved + w.quantity, changed_at = clock_timestamp()
+    FROM made, unnest(p_skus, p_quantities) AS w (sku, quantity)
+    WHERE l.shop_id = p_shop AND l.sku = w.sku
+    RETURNING l AS level
+  )
+  INSERT INTO pending_changes (topic, key, payload, changed_at)
+  SELECT 'LEVEL', (level).shop_id || '/' || (level).sku, level_v1(level), (level).changed_at FROM moved;
+  GET DIAGNOSTICS v_moved = ROW_COUNT;
+  IF v_moved = 0 THEN
     RETURN reserve_again_v1(p_id, p_shop, p_fingerprint);
   END IF;
-  INSERT INTO reservation_lines (reservation_id, sku, quantity) SELECT p_id, sku, quantity FROM unnest(p_skus, p_quantities) AS w (sku, quantity);
-  PERFORM move_levels_v1(v_shops, p_skus, array_fill(0, ARRAY[cardinality(p_skus)]), p_quantities);
   RETURN jsonb_build_object('outcome', 'reserved', 'reservation', reservation_v1(p_id));
 END $$;
 
@@ -202,11 +216,22 @@ BEGIN
   IF r.state = 'ACTIVE' THEN
     RETURN jsonb_build_object('outcome', 'wrong-state', 'state', r.state);
   END IF;
-  UPDATE reservations SET state = 'CONSUMED', document_type = p_document_type, document_id = p_document_id, changed_at = clock_timestamp() WHERE id = p_id;
-  PERFORM free_levels_v1(p_id, r.shop_id, true);
+  PERFORM FROM reservation_lines w JOIN stock_levels l ON l.shop_id = r.shop_id AND l.sku = w.sku
+    WHERE w.reservation_id = p_id ORDER BY l.sku FOR NO KEY UPDATE OF l;
   -- The reservation is the line of the document, so that two of one document do not meet.
-  INSERT INTO stock_movements (shop_id, sku, type, delta, document_type, document_id, line_key, subject)
-  SELECT r.shop_id, sku, 'SALE', -quantity, p_document_type, p_document_id, p_id::text, coalesce(p_subject, r.subject) FROM reservation_lines WHERE reservation_id = p_id ORDER BY sku;
+  WITH ended AS (
+    UPDATE reservations SET state = 'CONSUMED', document_type = p_document_type, document_id = p_document_id, changed_at = clock_timestamp()
+    WHERE id = p_id
+  ), moved AS (
+    UPDATE stock_levels l SET on_hand = l.on_hand - w.quantity, reserved = l.reserved - w.quantity, changed_at = clock_timestamp()
+    FROM reservation_lines w WHERE w.reservation_id = p_id AND l.shop_id = r.shop_id AND l.sku = w.sku
+    RETURNING l AS level, w.quantity
+  ), movements AS (
+    INSERT INTO stock_movements (shop_id, sku, type, delta, document_type, document_id, line_key, subject)
+    SELECT (level).shop_id, (level).sku, 'SALE', -quantity, p_document_type, p_document_id, p_id::text, coalesce(p_subject, r.subject) FROM moved
+  )
+  INSERT INTO pending_changes (topic, key, payload, changed_at)
+  SELECT 'LEVEL', (level).shop_id || '/' || (level).sku, level_v1(level), (level).changed_at FROM moved;
   RETURN jsonb_build_object('outcome', 'done', 'reservation', reservation_v1(p_id));
 END $$;
 
@@ -506,7 +531,8 @@ BEGIN
   PERFORM pg_advisory_xact_lock(hashtext('sequence changes'));
   as_of := clock_timestamp();
   sequenced := 0;
-  IF EXISTS (SELECT FROM pending_changes) THEN
+  -- By the index, and not from the first page on: that one is full of what was numbered already.
+  IF (SELECT min(id) FROM pending_changes) IS NOT NULL THEN
     WITH taken AS (
       DELETE FROM pending_changes WHERE id IN (SELECT id FROM pending_changes ORDER BY id LIMIT p_limit) RETURNING *
     )
