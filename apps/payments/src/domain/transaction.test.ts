@@ -91,6 +91,7 @@ describe('what our books have lost', () => {
     ['approved in kroner of Norway', { ...approved, currency: 'NOK' }, { refused: 'another' }],
     ['declined', { outcome: 'declined', declineCode: 'expired-card', providerRef: 'acq_1' }, { status: 'DECLINED' }],
     ['not found', { outcome: 'not-found' }, { refused: 'unknown-there' }],
+    ['closed', { outcome: 'closed' }, { status: 'FAILED' }],
     ['pending', { outcome: 'pending' }, { refused: 'no-answer' }],
     ['not sent', { outcome: 'not-sent', note: 'connection refused' }, { refused: 'no-answer' }],
     ['unclear', { outcome: 'unclear', note: 'no answer' }, { refused: 'no-answer' }],

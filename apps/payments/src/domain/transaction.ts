@@ -138,12 +138,13 @@ export function isToBeClosed(
 export function judgeLost(
   said: Pick<Transaction, 'kind' | 'amountMinor' | 'currency'>,
   answer: ProviderAnswer,
-): Extract<Verdict, { status: 'SUCCEEDED' | 'DECLINED' }> | { refused: 'unknown-there' | 'another' | 'no-answer' } {
-  if (answer.outcome === 'not-found' || answer.outcome === 'closed') return { refused: 'unknown-there' };
+): Extract<Verdict, { status: 'SUCCEEDED' | 'DECLINED' | 'FAILED' }> | { refused: 'unknown-there' | 'another' | 'no-answer' } {
+  if (answer.outcome === 'not-found') return { refused: 'unknown-there' };
+  if (answer.outcome === 'closed') return { status: 'FAILED', note: 'the provider has it as closed' };
   if (answer.outcome !== 'approved' && answer.outcome !== 'declined') return { refused: 'no-answer' };
   if (answer.kind !== undefined && answer.kind !== said.kind) return { refused: 'another' };
   const verdict = judgeAnswer({ ...said, sends: 1 }, answer);
-  return verdict.status === 'SUCCEEDED' || verdict.status === 'DECLINED' ? verdict : { refused: 'another' };
+  return verdict.status === 'UNKNOWN' || verdict.status === 'INTEGRITY' ? { refused: 'another' } : verdict;
 }
 
 function judgeApproval(
