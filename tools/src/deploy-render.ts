@@ -38,6 +38,13 @@ function existing(folder: string): Map<string, string> {
   return new Map(paths.map((path) => [relative(folder, path), readFileSync(path, 'utf8')]));
 }
 
+/** Makes deploy/mesh/rendered what it should be, and answers what was not. */
+export function writeRendered(workspace: string): ReturnType<typeof staleFiles> {
+  const stale = staleFiles(workspace);
+  for (const { path, wanted } of stale) write(workspace, path, wanted);
+  return stale;
+}
+
 function write(workspace: string, path: string, wanted: string | undefined): void {
   const file = join(workspace, path);
   if (wanted === undefined) return rmSync(file);
@@ -49,11 +56,10 @@ if (import.meta.main) {
   await runCommand(async () => {
     if (process.argv.includes('--help')) return console.log(help);
     const workspace = fileURLToPath(new URL('../..', import.meta.url));
-    const stale = staleFiles(workspace);
     const isCheck = process.argv.includes('--check');
+    const stale = isCheck ? staleFiles(workspace) : writeRendered(workspace);
     for (const { path, fault, wanted } of stale) {
       console.log(`${path} ${isCheck ? fault : wanted === undefined ? 'removed' : 'written'}`);
-      if (!isCheck) write(workspace, path, wanted);
     }
     if (stale.length === 0) console.log(`${renderedFolder} is as mesh/traffic.yaml says.`);
     else if (isCheck) process.exitCode = 1;

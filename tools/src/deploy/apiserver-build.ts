@@ -79,7 +79,7 @@ async function build({ folder, output, env, interrupted }: Build, say: ApiServer
   const started = performance.now();
   const progress = setInterval(() => {
     const seconds = Math.round((performance.now() - started) / 1_000);
-    say(`… ${seconds} s: ${modules} modules fetched, ${words.length - modules} of about 1,250 packages compiled`);
+    say(`… ${seconds} s: ${modules} modules fetched, ${words.length - modules} of about 1,900 packages compiled`);
   }, 15_000);
   const code = await new Promise<number | null>((done, fail) => go.on('close', done).on('error', fail)).finally(() =>
     clearInterval(progress),
