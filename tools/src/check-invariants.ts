@@ -1,17 +1,7 @@
 import { parseArgs } from 'node:util';
-import { setTimeout as sleep } from 'node:timers/promises';
 import colors from 'picocolors';
-import {
-  compareWitnesses,
-  witnessLaws,
-  type Comparison,
-  type LevelsWitness,
-  type OperationWitness,
-  type ReservationWitness,
-  type SaleWitness,
-  type TransactionWitness,
-  type WitnessLaw,
-} from '@kassa/testing';
+import { compareWitnesses, witnessLaws, type Comparison, type WitnessLaw } from '@kassa/testing';
+import { askWitnesses, waitUntilSettled } from './ask-witnesses.ts';
 import { Failure, runCommand } from './failure.ts';
 import { say } from './progress.ts';
 import { targetHelp, targetOf, type Target } from './target.ts';
@@ -37,69 +27,11 @@ export interface CheckOptions {
 /** Asks all witnesses of a Kassa and compares what they say. Throws Failure where one does not answer. */
 export async function checkInvariants(target: Target, { waitMs, progress }: CheckOptions): Promise<Comparison> {
   const token = await fetchToken(target, { roles: ['operator'], subject: 'invariant-check' });
-  const { sales, payments, inventory, acquirer } = target.urls;
   await waitUntilSettled(target, token, { waitMs, progress });
-  const count = (what: string, read: number) => progress(`${read.toLocaleString('en')} ${what} read`);
-  progress('inventory adds up its levels');
-  const levels = await read<LevelsWitness>(`${inventory}/v1/audit/levels`, token);
-  const comparison = await compareWitnesses({
-    transactions: pages<TransactionWitness>(`${payments}/v1/audit/transactions`, token, count.bind(null, 'transactions')),
-    ledger:
-      target.acquirerApiKey === undefined
-        ? undefined
-        : pages<OperationWitness>(`${acquirer}/v1/ledger`, target.acquirerApiKey, count.bind(null, 'operations of the acquirer')),
-    reservations: pages<ReservationWitness>(`${inventory}/v1/audit/reservations`, token, count.bind(null, 'reservations')),
-    sales: pages<SaleWitness>(`${sales}/v1/audit/sales`, token, count.bind(null, 'sales')),
-    levels,
-  });
+  const comparison = await compareWitnesses(await askWitnesses(target, token, progress));
   progress('');
   return comparison;
 }
-
-async function waitUntilSettled(target: Target, token: string, { waitMs, progress }: CheckOptions): Promise<void> {
-  const deadline = performance.now() + waitMs;
-  for (;;) {
-    const checkouts = await countOf(`${target.urls.sales}/v1/checkouts`, token);
-    const transactions = await countOf(`${target.urls.payments}/v1/unknown-payments`, token);
-    const left = Math.ceil((deadline - performance.now()) / 1000);
-    if ((checkouts === 0 && transactions === 0) || left <= 0) return;
-    progress(`${checkouts} checkouts and ${transactions} payments are under way; waiting at most ${left} s for them to settle`);
-    await sleep(500);
-  }
-}
-
-async function countOf(url: string, token: string): Promise<number> {
-  let count = 0;
-  for await (const _ of pages(url, token)) count++;
-  return count;
-}
-
-/** All items of a list, page by page. */
-async function* pages<T>(url: string, token: string, progress: (read: number) => void = () => undefined): AsyncGenerator<T> {
-  let cursor: string | undefined;
-  let count = 0;
-  do {
-    const page: { items: T[]; next?: string } = await read(`${url}?limit=200${cursor ? `&cursor=${cursor}` : ''}`, token);
-    yield* page.items;
-    progress((count += page.items.length));
-    cursor = page.next;
-  } while (cursor !== undefined);
-}
-
-/** A service that was restarted a moment ago may refuse the first requests. */
-async function read<T>(url: string, token: string): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    const request = { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(60_000) };
-    const response = await fetch(url, request).catch((error: unknown) => error as Error);
-    if (response instanceof Response && response.ok) return (await response.json()) as T;
-    const answer = response instanceof Response ? `answered ${response.status} ${await response.text()}` : reasonOf(response);
-    const mayRepeat = !(response instanceof Response) || response.status >= 500;
-    if (!mayRepeat || tries === 20) throw new Failure(`Not every witness can be asked: ${url} ${answer}.`);
-    await sleep(500);
-  }
-}
-
-const reasonOf = (error: Error) => (error.cause instanceof Error ? error.cause.message : error.message);
 
 const shownMax = 40;
 

@@ -10,6 +10,9 @@ export interface SaleWitness {
   registerId: string;
   state: string;
   receiptNumber?: number | null | undefined;
+  /** What its payments were told, for whoever mends; nothing is compared with it. */
+  country?: string | undefined;
+  channel?: 'store' | 'web' | null | undefined;
   totalMinor: number;
   currency: string;
   /** Cash rounding, signed: what is due is total + rounding. */
@@ -27,6 +30,8 @@ export interface TenderWitness {
   amountMinor: number;
   intentId?: string | null | undefined;
   transactionIds: string[];
+  /** The terminal that read the card. */
+  terminalId?: string | null | undefined;
   /** SETTLED where it paid a part of a completed sale. */
   status: string;
 }
@@ -72,6 +77,8 @@ export interface OperationWitness {
   status: string;
   amountMinor: number;
   currency: string;
+  /** Of a capture, void or refund: the operation it belongs to. */
+  originalKey?: string | undefined;
 }
 
 type Stream<T> = Iterable<T> | AsyncIterable<T>;
