@@ -1,10 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { createLogger } from '@kassa/telemetry';
+import { openapiContract, roomFolder } from '@kassa/testing';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
-
-const committed = new URL('../openapi.json', import.meta.url);
 
 test('openapi.json is what the routes say', async () => {
   const config = readConfig({
@@ -15,18 +13,7 @@ test('openapi.json is what the routes say', async () => {
     SERVICE_CLIENT_SECRET: 'secret-of-the-tests',
   });
   const app = await createApp(config, createLogger('stock-lookup', 'fatal'));
-  const now = `${JSON.stringify(sorted(await app.openapi()), null, 2)}\n`;
+  const { made, committed } = await openapiContract(roomFolder('stock-lookup'), app);
   await app.close();
-  if (process.env['KASSA_UPDATE_OPENAPI'] === '1') writeFileSync(committed, now);
-  expect(now).toBe(readFileSync(committed, 'utf8'));
+  expect(committed).toBe(made);
 });
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, member]) => [name, sorted(member)]),
-  );
-}

@@ -1,7 +1,9 @@
 export { nodeFlags, roomFolder, startApp, type AppOptions, type AppProcess } from './app-process.ts';
+export { selfSigned } from './certificate.ts';
 export { eventually } from './eventually.ts';
 export { freePort, isFree } from './free-port.ts';
 export { startIssuer, testIssuer, type Issuer, type IssuerOptions, type Person } from './issuer.ts';
+export { openapiContract } from './openapi-contract.ts';
 export { roleMatrix, type MatrixRoute, type MatrixRow } from './role-matrix.ts';
 export { testDatabase, type TestDatabase } from './test-database.ts';
 export {
