@@ -9,11 +9,11 @@ import { readWaves, wavesFile } from './deploy/waves.ts';
 import { writeRendered } from './deploy-render.ts';
 import { Failure, runCommand } from './failure.ts';
 
-const help = `npm run deploy:country -- ax --like fi --shops ax-001     writes all files of a new country
+const help = `npm run deploy:country -- ax --like fi --shops fi-005     writes all files of a new country
 
-  ax              its two letters: the name of its folders, its namespaces and the head of its shops' ids
+  ax              its two letters: the name of its folders and its namespaces
   --like fi       the country it is made after: the same fiscal profile, traits, databases, sizes and cluster
-  --shops ax-001  its pilot's shops, with commas between them
+  --shops fi-005  its pilot's shops, with commas between them; an id begins with the fiscal profile
   --help
 
 Reads and writes files of deploy/ only; look at them with git diff. Afterwards the lines of the two country.env are yours to correct,
@@ -31,7 +31,7 @@ export function addCountry(workspace: string, { code, like, shops }: NewCountry)
   if (!/^[a-z]{2}$/.test(code)) throw new Failure(`${code} is no code of a country, which has two small letters.`);
   if (names.has(code)) throw new Failure(`${code} is there already: deploy/countries/${code}.`);
   if (!names.has(like)) throw new Failure(`There is no country ${like}; there are ${[...names].join(', ')}.`);
-  if (shops.length === 0) throw new Failure(`A pilot needs a shop: --shops ${code}-001.`);
+  if (shops.length === 0) throw new Failure(`A pilot needs a shop: --shops ${like}-005.`);
   const deploy = join(workspace, 'deploy');
   const cluster = readdirSync(join(deploy, 'clusters')).find((name) =>
     existsSync(join(deploy, 'clusters', name, `${like}.yaml`)),

@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { countryFindings } from '../src/deploy/check-countries.ts';
 import { readCountries } from '../src/deploy/countries.ts';
 import { openCrds } from '../src/deploy/crds.ts';
+import { readTraffic } from '../src/deploy/traffic.ts';
+import { readWaves } from '../src/deploy/waves.ts';
 import { checkDeploy } from '../src/deploy-check.ts';
 import { addCountry } from '../src/deploy-country.ts';
 import { staleFiles } from '../src/deploy-render.ts';
@@ -14,7 +17,7 @@ import { staleFiles } from '../src/deploy-render.ts';
 const workspace = fileURLToPath(new URL('../..', import.meta.url));
 const beside = ['deploy', 'data', 'apps', 'libs/config/src', 'libs/contracts/proto'];
 const left = new Set(['node_modules', 'dist', 'gen']);
-const aland = { code: 'ax', like: 'fi', shops: ['ax-001'] };
+const aland = { code: 'ax', like: 'fi', shops: ['fi-005'] };
 
 let tree = '';
 let before = new Map<string, string>();
@@ -75,6 +78,17 @@ test('It differs from its model in its names, hosts and shops, and in nothing th
     'SHOPS',
     'STOCK_LOOKUP_HOST',
   ]);
+});
+
+test.each([
+  ['of its model', 'fi-001'],
+  ['of another profile', 'no-005'],
+])('A shop %s is not its own', (_, shop) => {
+  const { waves } = readWaves(tree);
+  const changed = waves.map((wave) => (wave.name === 'ax-pilot' ? { ...wave, shops: [shop] } : wave));
+  const own = readCountries(tree).filter(({ country }) => country === 'ax');
+  const found = countryFindings(own, { workspace: tree, traffic: readTraffic(tree), waves: changed });
+  expect(found.map(({ what }) => what)).toEqual([`has a wave with shops of others: ${shop}`]);
 });
 
 test('With it, the mesh is as rendered and the check finds nothing', async () => {

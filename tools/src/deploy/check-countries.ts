@@ -41,9 +41,11 @@ function faults(
   const wave = waves.find((one) => one.country === country.country && one.track === track);
   const own = [...shops].filter(([, of]) => of === country.country).map(([shop]) => shop);
   const inWave = wave?.shops === 'all' ? own : (wave?.shops ?? []);
-  // A country whose shops are not in data/shops.csv has them from its ERP; their ids begin with its code all the same.
+  // A country whose shops are not in data/shops.csv has them from its ERP; their ids begin with the fiscal profile all the same.
   const isListed = own.length > 0;
-  const strangers = inWave.filter((shop) => (isListed ? !own.includes(shop) : !shop.startsWith(`${country.country}-`)));
+  const isOwn = (shop: string) =>
+    isListed ? own.includes(shop) : shop.startsWith(`${data['VAT_TERRITORY']}-`) && !shops.has(shop);
+  const strangers = inWave.filter((shop) => !isOwn(shop));
   const isCounted = isListed || wave?.shops !== 'all';
   const outside = Object.values(traffic.outside).flatMap((place) => place.hosts);
   const isKnownHost = (url: string) =>
