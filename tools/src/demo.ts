@@ -162,7 +162,7 @@ async function declinedCard(till: Till): Promise<void> {
     },
     'payment-declined',
   );
-  console.log(`  ${colors.yellow('✗')} ${problem.title}`);
+  console.log(`  ${colors.yellow('✗')} ${problem.title}. ${problem.detail}`);
   const open = await till.sales.get<Sale>(`/v1/sales/${opened.id}`);
   must(open.state === 'OPEN', `the sale should be OPEN again, and is ${open.state}`);
   must(

@@ -164,6 +164,12 @@ function paymentRequest(plan: Plan, step: StepOf<'authorise'> | StepOf<'purchase
   };
 }
 
+/** Why a card was declined, as a cashier can say it aloud; a lost card is not accused. Every other reason is the bank's own. */
+const declineWords: Record<string, string> = {
+  'insufficient-funds': 'There is not enough money on the card.',
+  'expired-card': 'The card has expired.',
+};
+
 function paymentSaid(transaction: Transaction | undefined): PaymentSaid {
   switch (transaction?.status) {
     case TransactionStatus.SUCCEEDED:
@@ -174,10 +180,15 @@ function paymentSaid(transaction: Transaction | undefined): PaymentSaid {
       };
     case TransactionStatus.DECLINED: {
       const declineCode = transaction.declineCode || 'declined';
-      return { outcome: 'refused', code: 'payment-declined', detail: `The card was declined: ${declineCode}.`, declineCode };
+      return {
+        outcome: 'refused',
+        code: 'payment-declined',
+        detail: declineWords[declineCode] ?? 'The bank of the card says no.',
+        declineCode,
+      };
     }
     case TransactionStatus.FAILED:
-      return { outcome: 'refused', code: 'payment-failed', detail: 'The payment did not happen.' };
+      return { outcome: 'refused', code: 'payment-failed', detail: 'It did not get through to the acquirer.' };
     default:
       return { outcome: 'unknown', problem: 'payment-unknown' };
   }

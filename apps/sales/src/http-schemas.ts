@@ -219,7 +219,7 @@ const NextAction = z
 const Refusal = z
   .object({
     cause: text('an error code, or operator-abort', 'payment-declined'),
-    detail: text('a sentence to show', 'The card was declined: insufficient-funds.'),
+    detail: text('a sentence to show', 'There is not enough money on the card.'),
     tenderId: uuid('the tender at fault').optional(),
     declineCode: z.string().optional().meta({ example: 'insufficient-funds' }),
     lines: z

@@ -56,10 +56,15 @@ describe('a refusal leaves nothing behind, and the customer may pay otherwise', 
       status: 409,
       body: {
         code: 'payment-declined',
+        title: 'The payment was declined',
+        detail: 'There is not enough money on the card.',
         declineCode: 'insufficient-funds',
         state: 'OPEN',
         retryable: false,
-        nextAction: { action: 'take-another-tender' },
+        nextAction: {
+          action: 'take-another-tender',
+          text: 'There is not enough money on the card. Nothing was taken, or it was given back. Take another tender and complete the sale again.',
+        },
       },
     });
     expect(declined.headers.get('content-type')).toContain('application/problem+json');

@@ -90,7 +90,7 @@ test('while money is moving the till is told where to poll, how often and for ho
 test('after a declined card the till is asked for another tender, after sold-out stock for another basket', () => {
   const declined = nextAction({
     ...sale,
-    refusal: { cause: 'payment-declined', detail: 'The card was declined: insufficient-funds.' },
+    refusal: { cause: 'payment-declined', detail: 'There is not enough money on the card.' },
   });
   const soldOut = nextAction({ ...sale, refusal: { cause: 'insufficient-stock', detail: 'There is too little stock.' } });
   expect([declined.action, soldOut.action]).toEqual(['take-another-tender', 'change-basket']);

@@ -265,10 +265,9 @@ async function consume(deps: CheckoutDeps, checkout: Checkout, { sale }: Frozen)
 /** What the till is answered when its checkout was undone: the neighbour's code, and what to do now. */
 export function refusalAnswer(checkout: Checkout, refusal: Refusal, sale: Sale): Answer {
   const { cause, detail, ...facts } = refusal;
-  const next = nextAction(sale);
-  const params = { ...facts, saleId: sale.id, state: sale.state, nextAction: next };
+  const params = { ...facts, saleId: sale.id, state: sale.state, nextAction: nextAction(sale) };
   const code = cause === 'operator-abort' ? 'wrong-state' : cause;
-  const error = new KassaError(code, { detail: `${detail} ${next.text}`, params });
+  const error = new KassaError(code, { detail, params });
   return { status: error.kind.status, body: toProblem(error, checkout.traceId, checkout.instance) };
 }
 
