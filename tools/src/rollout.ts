@@ -93,14 +93,14 @@ async function status(desk: Desk): Promise<void> {
 
 async function statusRow(desk: Desk, standing: Standing, wave: Wave): Promise<StatusRow> {
   const { release, writtenAt, rolledBack } = standing.states.get(wave.name) ?? {};
-  const { shops, ofCountry } = shopsOf(desk.workspace, wave, standing.plan.waves);
+  const { count, ofCountry } = shopsOf(desk.workspace, wave, standing.plan.waves);
   const isAsked = release !== undefined && desk.prometheus !== undefined;
   const gates = isAsked ? await gatesOf(desk, standing, wave) : [];
   const failing = gates.filter(({ verdict }) => verdict !== 'green').map(({ gate, verdict }) => `${gate} ${verdict}`);
   const soak = isAsked ? await soakOf(desk, standing, wave) : undefined;
   return {
     wave: wave.name,
-    shops: `${shops.length} of ${ofCountry}`,
+    shops: `${count} of ${ofCountry}`,
     runs: release ? short(release.commit) + (rolledBack ? `, taken back from ${short(rolledBack)}` : '') : 'nothing yet',
     since: writtenAt?.toISOString().slice(0, 16).replace('T', ' ') ?? '',
     soak: soak?.words ?? (release ? 'not asked' : ''),

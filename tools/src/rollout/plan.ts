@@ -169,9 +169,10 @@ export async function judge(
   const source = plan.waves.find(({ name }) => name === wave.from);
   const others = wavesOn(standing, release).filter(({ name }) => name !== wave.from && name !== wave.name);
   const asked = source ? [source, ...others] : others;
-  const gates = (await Promise.all(asked.map((one) => gatesOf(desk, standing, one)))).flat();
+  const answered = (await Promise.all(asked.map((one) => gatesOf(desk, standing, one)))).flat();
+  const gates = answered.map((gate): GateResult => (gate.wave === wave.from ? { ...gate, verdict: redUnlessGreen(gate) } : gate));
   const soak = source ? await soakOf(desk, standing, source) : undefined;
-  const stopping = gates.filter(({ wave: of, verdict }) => verdict === 'red' || (verdict === 'silent' && of === wave.from));
+  const stopping = gates.filter(({ verdict }) => verdict === 'red');
   return {
     gates,
     soak,
@@ -181,6 +182,8 @@ export async function judge(
     ],
   };
 }
+
+const redUnlessGreen = ({ verdict }: GateResult) => (verdict === 'green' ? 'green' : 'red');
 
 /** The gates of one wave as they answer now. */
 export function gatesOf(desk: Desk, { plan }: Standing, wave: Wave): Promise<GateResult[]> {

@@ -28,10 +28,9 @@ export function describe(proposal: Proposal, purpose: 'promotion' | 'rollback'):
 const section = (title: string, lines: string[]) =>
   lines.length === 0 ? [] : ['', `  ${pc.cyan(title)}`, ...lines.map((line) => `    ${line}`)];
 
-function shopLines({ wave, shops: { shops, ofCountry, atPilot } }: Proposal): string[] {
+function shopLines({ wave, shops: { count, ofCountry, names, atPilot } }: Proposal): string[] {
   const share = wave.percent === undefined ? '' : `, ${wave.percent} % of their calls`;
-  const head = `${shops.length} of ${ofCountry} in ${countryName(wave.country)}${share}`;
-  const names = shops.map(({ shop_id: id, name }) => `${id} ${name}`);
+  const head = `${count} of ${ofCountry} in ${countryName(wave.country)}${share}`;
   const others = atPilot.length > 0 ? [pc.dim(`served by the pilot: ${atPilot.join(', ')}`)] : [];
   return [head, ...inColumns(names).map((line) => pc.dim(line)), ...others];
 }

@@ -3,7 +3,7 @@ import { releaseServices, short } from './release.ts';
 import type { Prometheus, Series } from './prometheus.ts';
 
 // How long a wave has really run what its file says. The file's time is only a floor: what counts is every minute in which each
-// service was scraped and said, in kassa_build_info, the commit of the release and no other. Docs: adr 0013.
+// service was scraped and said, in kassa_build_info, the commit of the release and no other.
 
 export interface Soak {
   soakedMs: number;
