@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
 import { readCountries } from './deploy/countries.ts';
@@ -12,8 +13,10 @@ import { checkOnServer } from './deploy/server-check.ts';
 import { known, renderScenes, sceneWith, sourceScenes } from './deploy/scenes.ts';
 import { readTraffic } from './deploy/traffic.ts';
 import { readWaves } from './deploy/waves.ts';
-import { staleFiles } from './deploy-render.ts';
+import { readFolder, staleFiles } from './deploy-render.ts';
 import { runCommand } from './failure.ts';
+import { catalogue } from './observability/catalogue.ts';
+import { observabilityFindings, observabilityFolder } from './observability/check.ts';
 
 const help = `npm run deploy:check [-- options]     judges every manifest of deploy/ by ${rules.length} rules, without network or cluster
 
@@ -46,6 +49,7 @@ export async function checkDeploy(workspace: string, env: NodeJS.ProcessEnv): Pr
   const facts = known(workspace, crds);
   const traffic = readTraffic(workspace);
   const contracts = readContracts(workspace);
+  const waves = readWaves(workspace);
   const { scenes, findings } = kustomize
     ? await renderScenes(workspace, kustomize, facts)
     : { scenes: sourceScenes(workspace, sceneWith(facts)), findings: [] };
@@ -55,7 +59,8 @@ export async function checkDeploy(workspace: string, env: NodeJS.ProcessEnv): Pr
   const others = [
     ...findings,
     ...contractFindings(traffic, contracts),
-    ...countryFindings(readCountries(workspace), { workspace, traffic, waves: readWaves(workspace).waves }),
+    ...countryFindings(readCountries(workspace), { workspace, traffic, waves: waves.waves }),
+    ...observabilityFindings(readFolder(join(workspace, observabilityFolder)), waves, catalogue(workspace)),
     ...staleFiles(workspace).map(({ path, fault }) => stale(path, fault)),
   ];
   const withoutHttp = Object.keys(traffic.services).filter((name) => !contracts.withHttp.has(name));

@@ -78,9 +78,14 @@ function crdVersion(version: Data, { isNamespaced, passOver }: { isNamespaced: b
     isNamespaced,
     deprecation: version['deprecated'] === true ? warning : undefined,
     schemaFaults(object) {
-      validate ??= new Ajv({ strict: false, allErrors: true, validateFormats: false, unicodeRegExp: false }).compile(
-        closed(schema),
-      );
+      const options = {
+        strict: false,
+        allErrors: true,
+        validateFormats: false,
+        unicodeRegExp: false,
+        code: { regExp: goRegExp },
+      };
+      validate ??= new Ajv(options).compile(closed(schema));
       // These three are the API's own and checked with it; definitions often leave them out.
       const { apiVersion: _, kind: __, metadata: ___, ...rest } = object;
       if (validate(rest)) return [];
@@ -115,6 +120,13 @@ function closed(schema: Data): Data {
     copy['additionalProperties'] = closed(copy['additionalProperties'] as Data);
   return copy;
 }
+
+/** Patterns are Go's, which may say in front of a group that case is all the same to it; JavaScript says so with a flag. */
+const goRegExp = Object.assign(
+  (pattern: string, flags: string) =>
+    pattern.includes('(?i)') ? new RegExp(pattern.replaceAll('(?i)', ''), `${flags}i`) : new RegExp(pattern, flags),
+  { code: 'goRegExp' },
+);
 
 /** Rules are written per node of the schema, with `self` being the value there; defaults are filled in before, as the server does. */
 function celFaults(schema: Data, value: unknown, passOver: PassOver, path = ''): string[] {
