@@ -9,7 +9,7 @@ import { Failure, runCommand } from './failure.ts';
 import { lookAtBooks, type Look } from './reconcile/books.ts';
 import { leftoversOf, type Leftover } from './reconcile/leftovers.ts';
 import { mendsOf, type Mend } from './reconcile/mends.ts';
-import { amountWords } from './reconcile/words.ts';
+import { amountWords, kindWord } from './reconcile/words.ts';
 import { targetHelp, targetOf, type Target } from './target.ts';
 import { fetchToken } from './token.ts';
 
@@ -143,7 +143,7 @@ function named({ restored, adopt }: Options, { books }: Look, reason: string): M
     country,
     reason,
   };
-  const words = `payments lacks the ${operation.kind} of ${amountWords(amountMinor, currency)} for ${reference}`;
+  const words = `payments lacks the ${kindWord(kind)} of ${amountWords(amountMinor, currency)} for ${reference}`;
   return [...mends, { words, ids: [transactionId], service: 'payments', path: '/v1/adopted-transactions', body }];
 }
 
@@ -204,7 +204,7 @@ function listOf(mends: Mend[]): string {
 function conclude(leftovers: Leftover[], lookup: Leftover[], mendable: number): void {
   const left = [...leftovers, ...lookup];
   if (left.length > 0) {
-    console.log(`\n${colors.red(`${number(left.length)} need a person:`)}\n`);
+    console.log(`\n${colors.red(`${number(left.length)} ${left.length === 1 ? 'needs' : 'need'} a person:`)}\n`);
     for (const { about, facts, advice } of left)
       console.log(
         [`  ${colors.bold(about)}`, ...facts.map((fact) => `    ${fact}`), `    ${colors.cyan('→')} ${advice}`, ''].join('\n'),

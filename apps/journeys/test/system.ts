@@ -45,7 +45,7 @@ export interface System {
 
 /** Milliseconds five processes may take to start beside each other on a busy machine. */
 const startMs = 90_000;
-const acquirerKey = 'acquirer-key-of-the-journeys';
+export const acquirerKey = 'acquirer-key-of-the-journeys';
 const webhookSecret = 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=';
 const clientSecret = 'client-secret-of-the-journeys';
 

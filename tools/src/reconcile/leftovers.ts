@@ -1,7 +1,7 @@
 import type { Violation } from '@kassa/testing';
 import type { Books } from './books.ts';
 import type { Mend } from './mends.ts';
-import { amountWords, saleWords } from './words.ts';
+import { amountWords, kindWord, saleWords } from './words.ts';
 
 /** What a person has to decide: everything that differs about one thing, and what can be done. */
 export interface Leftover {
@@ -41,7 +41,7 @@ export function leftoversOf(violations: readonly Violation[], mends: readonly Me
       : isLostSale
         ? `sale ${saleId}, which sales does not know`
         : isStray
-          ? `${operation.kind} of ${amountWords(operation.amountMinor, operation.currency)} by card, ${operation.status}, of no sale we know`
+          ? `${kindWord(operation.kind)} of ${amountWords(operation.amountMinor, operation.currency)} by card, ${operation.status}, of no sale we know`
           : (ids[0] ?? violation.text);
     const advice = isLostSale
       ? adviceOn.lostSale

@@ -1,7 +1,7 @@
 import type { OperationWitness, SaleWitness, StockWitness, TenderWitness } from '@kassa/testing';
 import type { ServiceName } from '../services.ts';
 import type { Books } from './books.ts';
-import { amountWords, saleWords } from './words.ts';
+import { amountWords, kindWord, saleWords } from './words.ts';
 
 /** One thing that can be put right without moving money or goods, as one request of an operator. */
 export interface Mend {
@@ -88,7 +88,7 @@ function adoption({ sale, tender, transactionId, kind }: Paying, intentId: strin
     ...(terminalId ? { terminalId } : {}),
   };
   return {
-    words: `payments lacks the ${kind.toLowerCase()} of ${amountWords(amountMinor, currency)} (${method}) for ${saleWords(sale)}`,
+    words: `payments lacks the ${kindWord(kind)} of ${amountWords(amountMinor, currency)} (${method}) for ${saleWords(sale)}`,
     ids: [transactionId, intentId],
     service: 'payments',
     path: '/v1/adopted-transactions',
@@ -98,7 +98,7 @@ function adoption({ sale, tender, transactionId, kind }: Paying, intentId: strin
 
 function followUp({ providerKey, kind, amountMinor, currency }: OperationWitness, intentId: string, reason: string): Mend {
   return {
-    words: `payments lacks the ${kind} of ${amountWords(amountMinor, currency)} on payment ${intentId}`,
+    words: `payments lacks the ${kindWord(kind)} of ${amountWords(amountMinor, currency)} on payment ${intentId}`,
     ids: [providerKey, intentId],
     service: 'payments',
     path: '/v1/adopted-transactions',

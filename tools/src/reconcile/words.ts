@@ -12,3 +12,9 @@ export function saleWords({ saleId, registerId, receiptNumber, state, totalMinor
   const paper = receiptNumber ? `receipt ${registerId}/${receiptNumber}` : `${state.toLowerCase()} at register ${registerId}`;
   return `sale ${saleId} (${paper}, ${amountWords(totalMinor, currency)})`;
 }
+
+/** A movement of money as people call it, whoever wrote it down. */
+export function kindWord(kind: string): string {
+  const word = kind.toLowerCase();
+  return word === 'authorise' ? 'authorisation' : word;
+}
