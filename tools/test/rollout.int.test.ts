@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash, randomUUID } from 'node:crypto';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -15,12 +15,15 @@ import { missingTools, startPrometheus, writeHistory, type Life } from './rollou
 const lacking = missingTools({ prometheus: ['--version'], promtool: ['--version'], kubectl: ['version', '--client'] });
 if (lacking) console.log(`skipped: a rollout through all waves ${lacking}`);
 
-const folder = mkdtempSync(join(tmpdir(), 'kassa-rollout-test-'));
+const folder = join(tmpdir(), `kassa-rollout-test-${randomUUID()}`);
 const root = join(folder, 'checkout');
-mkdirSync(join(root, 'data'), { recursive: true });
-cpSync(join(workspace, 'deploy'), join(root, 'deploy'), { recursive: true });
-cpSync(join(workspace, 'data/shops.csv'), join(root, 'data/shops.csv'));
-for (const { name } of readStanding(workspace).plan.waves) empty(name);
+
+function copyTree(): void {
+  mkdirSync(join(root, 'data'), { recursive: true });
+  cpSync(join(workspace, 'deploy'), join(root, 'deploy'), { recursive: true });
+  cpSync(join(workspace, 'data/shops.csv'), join(root, 'data/shops.csv'));
+  for (const { name } of readStanding(workspace).plan.waves) empty(name);
+}
 
 /** The tests begin before the first release, wherever the waves of this checkout are. */
 function empty(wave: string): void {
@@ -105,6 +108,7 @@ const promoted = () => [...readStanding(root).states].filter(([, { release }]) =
 
 describe.skipIf(lacking !== undefined)('A rollout', () => {
   beforeAll(async () => {
+    copyTree();
     const history = join(folder, 'history.om');
     const windows = decisions.sort((a, b) => a - b).map((hours): [number, number] => [at(hours) - 40 * 60, at(hours) + 8 * 60]);
     writeHistory(history, lives, { windows, until: nowSeconds + 20 * 60 });
