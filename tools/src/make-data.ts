@@ -97,6 +97,17 @@ function makerOf(name: string): string {
   return name.split(' ')[0] ?? name;
 }
 
+/** Who sells in law, and a number of the country's form that no register gives out. */
+const sellers: Record<CountryCode, [name: string, number: string]> = {
+  dk: ['Elnord Danmark A/S', '00 00 00 19'],
+  no: ['Elnord Norge AS', '000 000 019 MVA'],
+  se: ['Elnord Sverige AB', '000000-0019'],
+  fi: ['Elnord Suomi Oy', '0000001-9'],
+  is: ['Elnord á Íslandi ehf.', '00019'],
+  gl: ['Elnord Kalaallit Nunaat A/S', '00 00 00 27'],
+  fo: ['Elnord Føroyar Sp/f', '000019'],
+};
+
 function makeShops() {
   let number = 0;
   return countryCodes.flatMap((code) =>
@@ -168,10 +179,10 @@ write(
 );
 write(
   'shops.csv',
-  'shop_id,gln,name,country,address,postal_code,city,latitude,longitude,time_zone,status',
+  'shop_id,gln,name,country,address,postal_code,city,latitude,longitude,time_zone,status,seller,seller_number',
   opened.map((shop) => [
     ...[shop.shopId, shop.gln, shop.name, shop.code, shop.address, shop.postalCode, shop.city, shop.latitude, shop.longitude],
-    ...[country(shop.code).timeZone, shop.status],
+    ...[country(shop.code).timeZone, shop.status, ...sellers[shop.code]],
   ]),
 );
 write(

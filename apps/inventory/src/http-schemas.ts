@@ -204,6 +204,10 @@ export const Shop = z
     longitude: z.number().meta({ example: 12.5765 }),
     timeZone: z.string().meta({ example: 'Europe/Copenhagen' }),
     status: z.string().meta({ description: 'open, temporarily-closed or closed', example: 'open' }),
+    seller: z.string().meta({ description: 'who sells there in law', example: 'Elnord Danmark A/S' }),
+    sellerNumber: z
+      .string()
+      .meta({ description: 'their number in the country’s register, as a receipt prints it', example: '00 00 00 19' }),
   })
   .meta({ id: 'Shop' });
 export const ShopsPage = pageOf(Shop).meta({ id: 'Shops' });
@@ -330,6 +334,8 @@ export const shopsFile = fileKind({
         (value) => ['open', 'temporarily-closed', 'closed'].includes(value),
         'is none of open, temporarily-closed and closed',
       ),
+      seller: text(100),
+      seller_number: text(20).refine((value) => /\d/.test(value), 'holds no digit'),
     })
     .refine((row) => row.shop_id.startsWith(`${row.country}-`), { path: ['shop_id'], message: 'does not begin with its country' })
     .refine((row) => !isCountryCode(row.country) || country(row.country).timeZone === row.time_zone, {
@@ -337,11 +343,12 @@ export const shopsFile = fileKind({
       message: 'is not the zone of its country',
     }),
   key: (row) => row.shop_id,
-  toRow: ({ shop_id, postal_code: postalCode, time_zone: timeZone, ...row }): ShopRow => ({
+  toRow: ({ shop_id, postal_code: postalCode, time_zone: timeZone, seller_number: sellerNumber, ...row }): ShopRow => ({
     ...row,
     shopId: shop_id,
     postalCode,
     timeZone,
+    sellerNumber,
   }),
 });
 

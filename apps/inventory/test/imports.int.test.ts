@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '@kassa/testing';
 import { caller, levelOf, openRoom, productsCsv, shopsCsv, stockCsv, thirteenDigits, violations, type Room } from './room.ts';
 
 let room: Room;
@@ -142,6 +143,8 @@ describe('a row that cannot be used is refused by name, and the others are writt
       lon: '12.5',
       zone: 'Europe/Copenhagen',
       status: 'open',
+      seller: 'Elnord Danmark A/S',
+      sellerNumber: '00 00 00 19',
       ...more,
     }).join(',');
   test.each([
@@ -152,6 +155,7 @@ describe('a row that cannot be used is refused by name, and the others are writt
     ],
     ['the zone of another country', shop({ zone: 'Europe/Oslo' }), { column: 'time_zone', code: 'invalid-value' }],
     ['a country Kassa does not sell in', shop({ country: 'de' }), { column: 'country', code: 'invalid-value' }],
+    ['a seller without a number', shop({ sellerNumber: 'none' }), { column: 'seller_number', code: 'invalid-value' }],
     ['a place off the globe', shop({ lat: '95' }), { column: 'latitude', code: 'invalid-value' }],
     ['a status that is none', shop({ status: 'ajar' }), { column: 'status', code: 'invalid-value' }],
     ['the GLN of another shop', shop({ gln: thirteenDigits(1) }), { column: 'gln', code: 'gln-taken' }],
@@ -274,10 +278,11 @@ describe('an import is done once per key', () => {
       Array.from({ length: 1500 }, (_, n) => `W${n}`),
       2_000,
     ).split('\n');
+    const before = await changes();
     const gone = new AbortController();
     async function* half() {
       yield Buffer.from(`${rows.slice(0, 1201).join('\n')}\n`);
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await eventually(async () => expect(await changes()).toBe(before + 1000));
       gone.abort();
       yield Buffer.from('W');
     }

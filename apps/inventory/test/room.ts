@@ -129,10 +129,10 @@ export function thirteenDigits(n: number): string {
 
 export const shopsCsv = (shopIds: string[]) =>
   [
-    'shop_id,gln,name,country,address,postal_code,city,latitude,longitude,time_zone,status',
+    'shop_id,gln,name,country,address,postal_code,city,latitude,longitude,time_zone,status,seller,seller_number',
     ...shopIds.map(
       (id, at) =>
-        `${id},${thirteenDigits(at)},Elnord ${id},dk,"Gade ${at}, st.",1150,København K,55.68,12.57,Europe/Copenhagen,open`,
+        `${id},${thirteenDigits(at)},Elnord ${id},dk,"Gade ${at}, st.",1150,København K,55.68,12.57,Europe/Copenhagen,open,Elnord Danmark A/S,00 00 00 19`,
     ),
   ].join('\n');
 export const productsCsv = (skus: string[], firstGtin = 0) =>

@@ -59,7 +59,7 @@ export function makeDemo({ registersOfFirstShop = 4, openingStock = 1_000 } = {}
   );
   const csv = {
     shops: table(
-      'shop_id,gln,name,country,address,postal_code,city,latitude,longitude,time_zone,status',
+      'shop_id,gln,name,country,address,postal_code,city,latitude,longitude,time_zone,status,seller,seller_number',
       shops.map((shop, n) => [
         shop.id,
         gs1(`95290000${String(n + 1).padStart(4, '0')}`),
@@ -72,6 +72,8 @@ export function makeDemo({ registersOfFirstShop = 4, openingStock = 1_000 } = {}
         shop.longitude,
         country(shop.country).timeZone,
         'open',
+        'Elnord',
+        '0019',
       ]),
     ),
     products: table(

@@ -268,6 +268,8 @@ const Receipt = z
       postalCode: text('postal code', '1150'),
       city: text('city', 'København K'),
       timeZone: text('IANA name', 'Europe/Copenhagen'),
+      seller: text('who sells, in law', 'Elnord Danmark A/S'),
+      sellerNumber: text('their number in the country’s register', '00 00 00 19'),
     }),
     country: text('lower case', 'dk'),
     currency: text('ISO 4217', 'DKK'),

@@ -64,7 +64,7 @@ const tendersJson = `(SELECT coalesce(json_agg(json_build_object('tenderId', t.t
   'cardLabel', t.card_label) ORDER BY t.attempt, t.position), '[]') FROM sale_tenders t WHERE t.sale_id = s.id) AS tenders`;
 
 const shopJson = `json_build_object('id', h.id, 'gln', h.gln, 'name', h.name, 'country', h.country, 'address', h.address, 'postalCode', h.postal_code,
-  'city', h.city, 'timeZone', h.time_zone, 'status', h.status) AS shop`;
+  'city', h.city, 'timeZone', h.time_zone, 'status', h.status, 'seller', h.seller, 'sellerNumber', h.seller_number) AS shop`;
 
 const tillJson = `(SELECT json_build_object('registerId', r.id, 'kind', r.kind, 'terminalId', r.terminal_id) FROM registers r
   WHERE r.id = $2 AND r.shop_id = h.id) AS till`;

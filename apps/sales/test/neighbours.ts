@@ -134,7 +134,15 @@ export const shops = [
     postalCode: '6760',
     status: 'closed',
   },
-].map((shop) => ({ gln: '9529000000014', latitude: 55, longitude: 12, status: 'open', ...shop }));
+].map((shop) => ({
+  gln: '9529000000014',
+  latitude: 55,
+  longitude: 12,
+  status: 'open',
+  seller: 'Elnord Danmark A/S',
+  sellerNumber: '00 00 00 19',
+  ...shop,
+}));
 
 export const products: Product[] = [
   { sku: 'E1', gtin: '4006381333931', name: 'USB-C-kabel 2 m' },

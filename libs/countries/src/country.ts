@@ -50,6 +50,8 @@ export interface ReceiptTexts {
   readonly receipt: string;
   readonly returnReceipt: string;
   readonly copy: string;
+  /** What the seller's number in the country's register is called. */
+  readonly sellerNumber: string;
   readonly register: string;
   readonly receiptNumber: string;
   readonly date: string;

@@ -10,6 +10,7 @@ export const danishReceipt: ReceiptTexts = {
   receipt: 'Kvittering',
   returnReceipt: 'Returkvittering',
   copy: 'KOPI',
+  sellerNumber: 'CVR-nr.',
   register: 'Kasse',
   receiptNumber: 'Bon nr.',
   date: 'Dato',

@@ -42,6 +42,7 @@ export const finland: Country = {
     receipt: 'Kuitti',
     returnReceipt: 'Hyvityskuitti',
     copy: 'KOPIO',
+    sellerNumber: 'Y-tunnus',
     register: 'Kassa',
     receiptNumber: 'Kuitti nro',
     date: 'Päiväys',

@@ -27,6 +27,7 @@ export const faroes: Country = {
     receipt: 'Kvittan',
     returnReceipt: 'Kvittan fyri afturlatna vøru',
     copy: 'AVRIT',
+    sellerNumber: 'V-tal',
     register: 'Kassi',
     receiptNumber: 'Kvittan nr.',
     date: 'Dagfesting',

@@ -23,6 +23,7 @@ export const iceland: Country = {
     receipt: 'Kvittun',
     returnReceipt: 'Skilakvittun',
     copy: 'AFRIT',
+    sellerNumber: 'VSK-nr.',
     register: 'Kassi',
     receiptNumber: 'Kvittun nr.',
     date: 'Dagsetning',

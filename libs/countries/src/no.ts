@@ -40,6 +40,7 @@ export const norway: Country = {
     receipt: 'Salgskvittering',
     returnReceipt: 'Returkvittering',
     copy: 'KOPI',
+    sellerNumber: 'Org.nr.',
     register: 'Kasse',
     receiptNumber: 'Kvittering nr.',
     date: 'Dato',

@@ -49,6 +49,7 @@ export const sweden: Country = {
     receipt: 'Kassakvitto',
     returnReceipt: 'Returkvitto',
     copy: 'KOPIA',
+    sellerNumber: 'Org.nr',
     register: 'Kassa',
     receiptNumber: 'Kvitto nr',
     date: 'Datum',

@@ -33,6 +33,10 @@ export interface ShopState {
   longitude: number;
   timeZone: string;
   status: string;
+  /** Who sells there in law. */
+  seller: string;
+  /** Their number in the country's register, as a receipt prints it. */
+  sellerNumber: string;
 }
 
 export interface LevelState {

@@ -23,6 +23,10 @@ export interface ShopRow {
   longitude: number;
   timeZone: string;
   status: string;
+  /** Who sells there in law. */
+  seller: string;
+  /** Their number in the country's register, as a receipt prints it. */
+  sellerNumber: string;
 }
 
 export interface OpeningStockRow {

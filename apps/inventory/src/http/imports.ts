@@ -9,7 +9,8 @@ import { actor, missing, operators, paged, type HttpDeps, type Server } from './
 
 export function importRoutes(server: Server, deps: HttpDeps): void {
   importRoute(server, deps, 'products', schemas.productsFile, 'sku,gtin,name,item_group,is_serialised,is_active');
-  const shopColumns = 'shop_id,gln,name,country,address,postal_code,city,latitude,longitude,time_zone,status';
+  const shopColumns =
+    'shop_id,gln,name,country,address,postal_code,city,latitude,longitude,time_zone,status,seller,seller_number';
   importRoute(server, deps, 'shops', schemas.shopsFile, shopColumns);
   importRoute(server, deps, 'opening-stock', schemas.openingStockFile, 'shop_id,sku,quantity');
 

@@ -13,6 +13,8 @@ const shop = {
   postalCode: '1150',
   city: 'København K',
   timeZone: 'Europe/Copenhagen',
+  seller: 'Elnord Danmark A/S',
+  sellerNumber: '00 00 00 19',
 };
 
 function line(
@@ -90,6 +92,8 @@ test('the print of a Danish receipt', () => {
   expect(renderReceipt(issue(), { isCopy: false })).toBe(`           Elnord Købmagergade
              Købmagergade 40
              1150 København K
+            Elnord Danmark A/S
+           CVR-nr. 00 00 00 19
             GLN 9529000000014
 
                 Kvittering

@@ -13,6 +13,10 @@ export interface ReceiptShop {
   postalCode: string;
   city: string;
   timeZone: string;
+  /** Who sells, in law. */
+  seller: string;
+  /** Their number in the country's register, as the law wants it printed (e.g. bokføringsforskriften § 5-3-12, laki 658/2013 § 4). */
+  sellerNumber: string;
 }
 
 /** What a neighbour said when a tender was paid. */
@@ -78,12 +82,12 @@ export interface ReceiptFacts {
 /** Draws up the receipt of a checkout whose steps are all done. The same facts give the same document. */
 export function issueReceipt({ number, plan, lines, paid, shop }: ReceiptFacts): Receipt {
   const paidBy = new Map(paid.map((tender) => [tender.tenderId, tender]));
-  const { id, gln, name: shopName, address, postalCode, city, timeZone } = shop;
+  const { id, gln, name: shopName, address, postalCode, city, timeZone, seller, sellerNumber } = shop;
   return {
     saleId: plan.saleId,
     number,
     registerId: plan.actor.registerId,
-    shop: { id, gln, name: shopName, address, postalCode, city, timeZone },
+    shop: { id, gln, name: shopName, address, postalCode, city, timeZone, seller, sellerNumber },
     country: plan.country,
     currency: plan.currency,
     soldAt: plan.soldAt,
@@ -124,7 +128,8 @@ export function renderReceipt(receipt: Receipt, { isCopy }: { isCopy: boolean })
   const amount = (minor: number) => formatMoney(money(minor, currency));
   const isRounded = roundingMinor !== 0;
   const rows = [
-    ...[shop.name, shop.address, `${shop.postalCode} ${shop.city}`, `GLN ${shop.gln}`].flatMap(centred),
+    ...[shop.name, shop.address, `${shop.postalCode} ${shop.city}`].flatMap(centred),
+    ...[shop.seller, `${texts.sellerNumber} ${shop.sellerNumber}`, `GLN ${shop.gln}`].flatMap(centred),
     '',
     ...(isCopy ? centred(`*** ${texts.copy} ***`) : []),
     ...centred(texts.receipt),
@@ -176,12 +181,15 @@ function percent(bp: number): string {
   return `${String(bp / 100).replace('.', ',')} %`;
 }
 
-/** The wall clock of the shop, HH:MM. */
+/** The wall clock of the shop, HH:MM. Formats are kept: making one costs a hundred times what using it does. */
 function localTime(instant: string, timeZone: string): string {
-  return new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(
-    new Date(instant),
-  );
+  const format = clocks.get(timeZone) ?? new Intl.DateTimeFormat('en-GB', { ...clock, timeZone });
+  clocks.set(timeZone, format);
+  return format.format(new Date(instant));
 }
+
+const clock = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+const clocks = new Map<string, Intl.DateTimeFormat>();
 
 /** Text on the left, an amount on the right; on two lines where they do not fit on one. */
 function pair(left: string, right: string): string[] {

@@ -51,6 +51,8 @@ const shop = {
   timeZone: 'Europe/Copenhagen',
   country: 'dk',
   status: 'open',
+  seller: 'S',
+  sellerNumber: '1',
 };
 
 const ways: Record<string, TenderRequest[]> = {

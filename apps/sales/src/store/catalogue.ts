@@ -58,12 +58,14 @@ const productsCte = (
 const shopsCte = (
   param: string,
   condition: string,
-) => `shops_put AS (INSERT INTO shops AS o (id, gln, name, country, address, postal_code, city, time_zone, status)
+) => `shops_put AS (INSERT INTO shops AS o (id, gln, name, country, address, postal_code, city, time_zone, status, seller,
+      seller_number)
     SELECT n.* FROM jsonb_to_recordset(${param}::jsonb) AS n (id text, gln text, name text, country text, address text, "postalCode" text, city text,
-      "timeZone" text, status text)
+      "timeZone" text, status text, seller text, "sellerNumber" text)
     WHERE ${condition}
     ON CONFLICT (id) DO UPDATE SET gln = excluded.gln, name = excluded.name, country = excluded.country, address = excluded.address,
-      postal_code = excluded.postal_code, city = excluded.city, time_zone = excluded.time_zone, status = excluded.status RETURNING o.id)`;
+      postal_code = excluded.postal_code, city = excluded.city, time_zone = excluded.time_zone, status = excluded.status,
+      seller = excluded.seller, seller_number = excluded.seller_number RETURNING o.id)`;
 
 /** Writes the rows unless another process did, and moves the position. $1 epoch, $2 after, $3 through, $4 as of, $5 products, $6 shops. */
 const applyStatement: Statement = {
@@ -344,6 +346,18 @@ function toProduct({ sku, gtin, name, itemGroup, isSerialised, isActive }: Produ
   return { sku, gtin, name, itemGroup, isSerialised, isActive };
 }
 
-function toShop({ id, gln, name, country, address, postalCode, city, timeZone, status }: FeedShop): FeedRows['shops'][number] {
-  return { id, gln, name, country, address, postalCode, city, timeZone, status };
+function toShop({
+  id,
+  gln,
+  name,
+  country,
+  address,
+  postalCode,
+  city,
+  timeZone,
+  status,
+  seller,
+  sellerNumber,
+}: FeedShop): FeedRows['shops'][number] {
+  return { id, gln, name, country, address, postalCode, city, timeZone, status, seller, sellerNumber };
 }

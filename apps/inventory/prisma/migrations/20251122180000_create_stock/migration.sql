@@ -38,6 +38,9 @@ CREATE TABLE shops (
   -- IANA name.
   time_zone text NOT NULL,
   status text NOT NULL CHECK (status IN ('open', 'temporarily-closed', 'closed')),
+  -- Who sells there in law, and their number in the country's register, as a receipt prints it.
+  seller text NOT NULL,
+  seller_number text NOT NULL,
   version integer NOT NULL DEFAULT 1,
   changed_at timestamptz NOT NULL DEFAULT now()
 );

@@ -420,7 +420,8 @@ $$;
 -- A shop as the API and the feed show it.
 CREATE FUNCTION shop_v1(s shops) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object('shopId', s.id, 'gln', s.gln, 'name', s.name, 'country', s.country, 'address', s.address, 'postalCode', s.postal_code,
-    'city', s.city, 'latitude', s.latitude, 'longitude', s.longitude, 'timeZone', s.time_zone, 'status', s.status)
+    'city', s.city, 'latitude', s.latitude, 'longitude', s.longitude, 'timeZone', s.time_zone, 'status', s.status, 'seller', s.seller,
+    'sellerNumber', s.seller_number)
 $$;
 
 -- Imports write by natural key and answer, for each row in its order, accepted, unchanged or the code it is refused with.
@@ -464,18 +465,19 @@ BEGIN
     WHERE EXISTS (SELECT FROM shops s WHERE s.gln = w.gln AND s.id <> w."shopId")
       OR EXISTS (SELECT FROM jsonb_to_recordset(p_rows) AS o (at integer, gln text) WHERE o.gln = w.gln AND o.at < w.at);
   WITH written AS (
-    INSERT INTO shops AS s (id, gln, name, country, address, postal_code, city, latitude, longitude, time_zone, status, changed_at)
-    SELECT "shopId", gln, name, country, address, "postalCode", city, latitude, longitude, "timeZone", status, clock_timestamp()
+    INSERT INTO shops AS s (id, gln, name, country, address, postal_code, city, latitude, longitude, time_zone, status, seller, seller_number, changed_at)
+    SELECT "shopId", gln, name, country, address, "postalCode", city, latitude, longitude, "timeZone", status, seller, "sellerNumber", clock_timestamp()
       FROM jsonb_to_recordset(p_rows) AS w (at integer, "shopId" text, gln text, name text, country text, address text, "postalCode" text, city text,
-        latitude double precision, longitude double precision, "timeZone" text, status text)
+        latitude double precision, longitude double precision, "timeZone" text, status text, seller text, "sellerNumber" text)
       WHERE at <> ALL (v_refused) ORDER BY "shopId"
     ON CONFLICT (id) DO UPDATE
       SET gln = excluded.gln, name = excluded.name, country = excluded.country, address = excluded.address, postal_code = excluded.postal_code,
         city = excluded.city, latitude = excluded.latitude, longitude = excluded.longitude, time_zone = excluded.time_zone,
-        status = excluded.status, version = s.version + 1, changed_at = clock_timestamp()
-      WHERE (s.gln, s.name, s.country, s.address, s.postal_code, s.city, s.latitude, s.longitude, s.time_zone, s.status)
+        status = excluded.status, seller = excluded.seller, seller_number = excluded.seller_number, version = s.version + 1, changed_at = clock_timestamp()
+      WHERE (s.gln, s.name, s.country, s.address, s.postal_code, s.city, s.latitude, s.longitude, s.time_zone, s.status, s.seller,
+          s.seller_number)
         IS DISTINCT FROM (excluded.gln, excluded.name, excluded.country, excluded.address, excluded.postal_code, excluded.city,
-          excluded.latitude, excluded.longitude, excluded.time_zone, excluded.status)
+          excluded.latitude, excluded.longitude, excluded.time_zone, excluded.status, excluded.seller, excluded.seller_number)
     RETURNING s AS shop
   ), changed AS (
     INSERT INTO pending_changes (topic, key, payload, changed_at)

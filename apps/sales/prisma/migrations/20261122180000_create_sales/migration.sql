@@ -33,7 +33,10 @@ CREATE TABLE shops (
   postal_code text NOT NULL,
   city text NOT NULL,
   time_zone text NOT NULL,
-  status text NOT NULL
+  status text NOT NULL,
+  -- Who sells there in law, and their number in the country's register.
+  seller text NOT NULL,
+  seller_number text NOT NULL
 );
 
 CREATE TABLE products (
