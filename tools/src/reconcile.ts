@@ -125,7 +125,11 @@ function named({ restored, adopt }: Options, { books }: Look, reason: string): M
   }
   if (adopt === undefined) return mends;
   const { key: transactionId, reference, country, intentId } = adopt;
-  const operation = books.ledger?.find(({ providerKey }) => providerKey === transactionId);
+  if (books.ledger === undefined)
+    throw new Failure(
+      "--adopt reads the movement in the acquirer's ledger, which this one does not show: POST /v1/adopted-transactions in payments.",
+    );
+  const operation = books.ledger.find(({ providerKey }) => providerKey === transactionId);
   if (operation === undefined) throw new Failure(`The acquirer's ledger has no operation ${transactionId}.`);
   if (operation.originalKey !== undefined)
     throw new Failure(`${transactionId} belongs to ${operation.originalKey}; name that one.`);

@@ -13,10 +13,22 @@ export interface Reconciled {
 
 const command = fileURLToPath(new URL('../../../tools/src/reconcile.ts', import.meta.url));
 
-/** Runs `npm run reconcile` against a system as an operator does from elsewhere. `killAt` kills it with -9 when it prints that. */
-export async function reconcile(system: System, args: string[] = [], killAt?: string): Promise<Reconciled> {
+export interface How {
+  /** Kills it with -9 when it prints that. */
+  killAt?: string;
+  /** False where the acquirer answers questions and shows no ledger, as a real one. */
+  showsLedger?: boolean;
+}
+
+/** Runs `npm run reconcile` against a system as an operator does from elsewhere. */
+export async function reconcile(
+  system: System,
+  args: string[] = [],
+  { killAt, showsLedger = true }: How = {},
+): Promise<Reconciled> {
+  const ledger = showsLedger ? { KASSA_ACQUIRER_URL: system.app('acquirer').http, KASSA_ACQUIRER_API_KEY: acquirerKey } : {};
   const child = spawn(process.execPath, [command, '--as', 'employee-17', ...args], {
-    env: { PATH: process.env['PATH'], ...addresses(system), NO_COLOR: '1' },
+    env: { PATH: process.env['PATH'], ...addresses(system), ...ledger, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -37,8 +49,6 @@ function addresses(system: System): Record<string, string> {
     KASSA_PAYMENTS_URL: system.app('payments').http,
     KASSA_INVENTORY_URL: system.app('inventory').http,
     KASSA_STOCK_LOOKUP_URL: system.app('stock-lookup').http,
-    KASSA_ACQUIRER_URL: system.app('acquirer').http,
-    KASSA_ACQUIRER_API_KEY: acquirerKey,
     KASSA_TOKEN_URL: `${system.issuer.url}/token`,
     KASSA_CLIENT_ID: 'desk',
     KASSA_CLIENT_SECRET: 'secret-of-the-tests',
