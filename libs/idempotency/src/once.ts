@@ -72,14 +72,17 @@ export function createIdempotency(db: Database): Idempotency {
 
   return {
     async once(key, act, resume) {
-      try {
-        return await act();
-      } catch (error) {
-        if (!isKeySeen(error) && !(error instanceof KassaError && error.kind.status < 500)) throw error;
-        const seen = await find(key);
-        if (seen) return replay(key, seen, resume);
-        if (error instanceof KassaError && isRecorded(error)) return record(key, error);
-        throw error;
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await act();
+        } catch (error) {
+          if (!isKeySeen(error) && !(error instanceof KassaError && error.kind.status < 500)) throw error;
+          const seen = await find(key);
+          if (seen) return replay(key, seen, resume);
+          if (error instanceof KassaError && isRecorded(error)) return record(key, error);
+          // Seen, and given back before it could be read: whoever had the key failed, and it is free again.
+          if (!isKeySeen(error) || attempt === 3) throw error;
+        }
       }
     },
     async purge() {
