@@ -95,6 +95,13 @@ describe('payments', () => {
     ['one it knows for another amount', { ledger: [operation({ amountMinor: 9_999 })] }],
     ['one it knows as a refund of nothing we know', { ledger: [operation({ kind: 'refund', originalKey: id(99) })] }],
     ['one it has not decided', { ledger: [operation({ status: 'pending' })] }],
+    [
+      'a refund it has not decided',
+      {
+        transactions: [transaction()],
+        ledger: [operation(), operation({ providerKey: id(8), kind: 'refund', originalKey: transactionId, status: 'pending' })],
+      },
+    ],
     ['a sale that is still under way', { sales: [sale({ ...undone, state: 'COMMITTING' })] }],
     ['an undoing that is still under way', { sales: [sale({ ...undone, state: 'COMPENSATING' })] }],
     [
