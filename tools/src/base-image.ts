@@ -8,6 +8,8 @@ const help = `node tools/src/base-image.ts      assembles kassa/base:local out o
 
 For Docker engines that reach no registry; elsewhere give npm run image a distroless base by digest. Needs Linux with glibc, and Docker.`;
 
+const name = 'kassa/base:local';
+
 /** Every shared library that Node asks for, by the loader's own account. */
 function libraries(node: string): string[] {
   const said = execFileSync('ldd', [node], { encoding: 'utf8' });
@@ -36,22 +38,25 @@ function copyIfThere(path: string, root: string): void {
   if (existsSync(path)) cpSync(path, join(root, path), { recursive: true, verbatimSymlinks: true });
 }
 
+/** Assembles kassa/base:local and returns its name. Throws Failure on anything but Linux, or without Docker. */
+export function assembleBase(): string {
+  if (process.platform !== 'linux') throw new Failure('A base from local parts can be assembled on Linux only.');
+  const root = mkdtempSync(join(tmpdir(), 'kassa-base-'));
+  try {
+    layOut(root);
+    const sorted = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mtime=@0'];
+    const tar = execFileSync('tar', [...sorted, '-C', root, '-cf', '-', '.'], { maxBuffer: 2 ** 30 });
+    const { status, stderr } = spawnSync('docker', ['import', '-', name], { input: tar, encoding: 'utf8' });
+    if (status !== 0) throw new Failure('Docker did not take the base.', stderr);
+    return name;
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
 if (import.meta.main) {
   await runCommand(async () => {
     if (process.argv.includes('--help')) return console.log(help);
-    if (process.platform !== 'linux') throw new Failure('A base from local parts can be assembled on Linux only.');
-    const root = mkdtempSync(join(tmpdir(), 'kassa-base-'));
-    try {
-      layOut(root);
-      const sorted = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mtime=@0'];
-      const tar = execFileSync('tar', [...sorted, '-C', root, '-cf', '-', '.'], { maxBuffer: 2 ** 30 });
-      const { status, stderr } = spawnSync('docker', ['import', '-', 'kassa/base:local'], { input: tar, encoding: 'utf8' });
-      if (status !== 0) throw new Failure('Docker did not take the base.', stderr);
-      console.log(
-        `kassa/base:local, ${Math.round(tar.length / 2 ** 20)} MiB. npm run image -- sales --base kassa/base:local builds on it.`,
-      );
-    } finally {
-      rmSync(root, { recursive: true });
-    }
+    console.log(`${assembleBase()} stands. npm run image -- sales --base ${name} builds on it.`);
   });
 }

@@ -5,8 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { Failure, runCommand } from './failure.ts';
+import { generate } from './generate.ts';
+import { hasDocker } from './image/docker.ts';
+import { bytesMax } from './image/facts.ts';
 import { sbom } from './image/sbom.ts';
+import { settle } from './image/settle.ts';
 import { stageMigrate, stageRun, type Staged, type Target } from './image/stage.ts';
+import { say } from './progress.ts';
 import { serviceNames, type ServiceName } from './services.ts';
 
 const help = `npm run image -- sales [options]     builds kassa/sales:local and kassa/sales-migrate:local by deploy/Dockerfile
@@ -14,49 +19,84 @@ const help = `npm run image -- sales [options]     builds kassa/sales:local and 
   --stage-only        lay out what goes in, list it, write its bill of materials, and build nothing
   --base IMAGE        the base, by digest; default: KASSA_BASE_IMAGE
   --tag TAG           default: local
+  --no-cache          build every layer anew
   --help
 
-What goes in stands in .cache/image/<service>/<target>, the bill beside it as <target>.cdx.json. Two runs at different times give the same
-content; with BuildKit, the same image.`;
+What goes in stands in .cache/image/<service>/<target>, the bill (CycloneDX) beside it as <target>.cdx.json. Two builds of a commit at
+different times are one image. npm run image:check builds all, starts them and sells something.`;
 
-const sizeMax = 250 * 2 ** 20;
+export const workspace = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
-async function image(
-  workspace: string,
-  app: ServiceName,
-  options: { base?: string | undefined; tag: string; isStageOnly: boolean },
-) {
-  const [epoch, revision] = lastCommit(workspace);
-  const context = join(workspace, '.cache/image', app);
-  const targets: Target[] = ['run', 'migrate'];
-  for (const target of targets) {
-    const name = target === 'run' ? `kassa/${app}` : `kassa/${app}-migrate`;
-    const given = { workspace, app, epoch, folder: join(context, target) };
-    const staged = target === 'run' ? await stageRun(given) : await stageMigrate(given);
-    writeFileSync(join(context, `${target}.cdx.json`), sbom(name, revision, staged.packages));
-    list(name, staged);
-    if (staged.bytes > sizeMax)
-      throw new Failure(`${name} would hold ${megabytes(staged.bytes)}, ${megabytes(sizeMax)} are allowed.`);
-    if (!options.isStageOnly) build(workspace, context, { app, target, name, epoch, revision, ...options });
-  }
+export interface ImageOptions {
+  /** A file system without shell or package manager, by digest. */
+  base: string;
+  tag: string;
+  mustBuildAnew?: boolean;
 }
 
-function lastCommit(workspace: string): [number, string] {
+export interface BuiltImage extends Staged {
+  /** kassa/sales:local */
+  name: string;
+  /** Of the image: the same commit on the same base gives the same at any time. */
+  imageDigest: string;
+}
+
+/** Lays out and builds the image of one service and target. Throws Failure where it would be too large. */
+export async function buildImage(app: ServiceName, target: Target, options: ImageOptions): Promise<BuiltImage> {
+  const [epoch, revision] = lastCommit();
+  const staged = await stage(app, target, epoch, revision);
+  const name = `${nameOf(app, target)}:${options.tag}`;
+  build(app, target, { name, epoch, revision, ...options });
+  return { ...staged, name, imageDigest: await settle(name, options.base, epoch) };
+}
+
+/** Kassa's name of an image: kassa/sales, kassa/sales-migrate. */
+export const nameOf = (app: ServiceName, target: Target): string => `kassa/${app}${target === 'run' ? '' : '-migrate'}`;
+
+async function stage(app: ServiceName, target: Target, epoch: number, revision: string): Promise<Staged> {
+  generate(workspace, [app], say);
+  const context = join(workspace, '.cache/image', app);
+  const given = { workspace, app, epoch, folder: join(context, target) };
+  const staged = target === 'run' ? await stageRun(given) : await stageMigrate(given);
+  writeFileSync(join(context, `${target}.cdx.json`), sbom(nameOf(app, target), revision, staged.packages));
+  if (staged.bytes > bytesMax)
+    throw new Failure(`${nameOf(app, target)} would hold ${megabytes(staged.bytes)}, ${megabytes(bytesMax)} are allowed.`);
+  return staged;
+}
+
+function lastCommit(): [number, string] {
   const output = execFileSync('git', ['log', '-1', '--format=%ct %H'], { cwd: workspace, encoding: 'utf8' }).trim();
   const [epoch = '0', revision = 'unknown'] = output.split(' ');
   return [Number(epoch), revision];
 }
 
-function list(name: string, { packages, bytes, digest, folder }: Staged): void {
+function build(
+  app: ServiceName,
+  target: Target,
+  { name, base, tag, epoch, revision, mustBuildAnew }: ImageOptions & { name: string; epoch: number; revision: string },
+): void {
+  const args = { APP: app, BASE: base, VERSION: tag, REVISION: revision, SOURCE_DATE_EPOCH: String(epoch) };
+  const given = Object.entries(args).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]);
+  const file = ['--file', join(workspace, 'deploy/Dockerfile'), '--target', target, '--tag', name];
+  const anew = mustBuildAnew ? ['--no-cache'] : [];
+  const context = join(workspace, '.cache/image', app, target);
+  const { status, stdout, stderr } = spawnSync('docker', ['build', '--quiet', ...file, ...anew, ...given, context], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Failure(`docker could not build ${name}.`, stderr || stdout);
+}
+
+function list(name: string, { packages, bytes, digest, layers }: Staged): void {
   console.log(`${pc.bold(name)}  ${megabytes(bytes)}, ${packages.length} packages, content ${digest.slice(0, 12)}`);
   const sizes = [
-    ['Node', sizeOf(join(folder, 'usr/local/bin'))] as const,
-    ...packages.map((one) => [`${one.name} ${one.version}`, sizeOf(join(folder, 'app', one.folder))] as const),
+    ['Node', sizeOf(layers.node)] as const,
+    ...packages.map((one) => [`${one.name} ${one.version}`, sizeOf(join(layers.files, 'app', one.folder))] as const),
   ];
   const largest = sizes.sort(([, a], [, b]) => b - a).slice(0, 8);
   for (const [what, size] of largest) console.log(`  ${megabytes(size).padStart(9)}  ${what}`);
 }
 
+/** Of a folder without the packages below it. */
 function sizeOf(folder: string): number {
   if (!existsSync(folder)) return 0;
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
@@ -65,50 +105,35 @@ function sizeOf(folder: string): number {
   return files.map((path) => lstatSync(join(folder, path))).reduce((sum, stat) => sum + (stat.isFile() ? stat.size : 0), 0);
 }
 
-const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+export const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
-interface Build {
-  app: string;
-  target: Target;
-  name: string;
-  epoch: number;
-  revision: string;
-  base?: string | undefined;
-  tag: string;
-}
-
-function build(workspace: string, context: string, { app, target, name, epoch, revision, base, tag }: Build): void {
-  if (base === undefined)
-    throw new Failure('Say which base to build on: --base or KASSA_BASE_IMAGE, by digest; or --stage-only.');
-  const args = { APP: app, BASE: base, VERSION: tag, REVISION: revision, SOURCE_DATE_EPOCH: String(epoch) };
-  const given = Object.entries(args).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]);
-  const file = join(workspace, 'deploy/Dockerfile');
-  const { status, error } = spawnSync(
-    'docker',
-    ['build', '--file', file, '--target', target, '--tag', `${name}:${tag}`, ...given, context],
-    {
-      stdio: 'inherit',
-    },
-  );
-  if (error) throw new Failure('There is no docker on the PATH; --stage-only lays out the image without it.');
-  if (status !== 0) throw new Failure(`docker could not build ${name}.`);
-}
-
-if (import.meta.main) {
-  await runCommand(async () => {
-    const text = { type: 'string' } as const;
-    const flag = { type: 'boolean' } as const;
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: { base: text, tag: text, 'stage-only': flag, help: flag },
-    });
-    if (values.help) return console.log(help);
-    const [app] = positionals;
-    if (!serviceNames.includes(app as ServiceName)) throw new Failure(`Name a service: ${serviceNames.join(', ')}.`);
-    await image(fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, ''), app as ServiceName, {
-      base: values.base ?? process.env['KASSA_BASE_IMAGE'],
-      tag: values.tag ?? 'local',
-      isStageOnly: values['stage-only'] ?? false,
-    });
+async function main(): Promise<void> {
+  const [text, flag] = [{ type: 'string' }, { type: 'boolean' }] as const;
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { base: text, tag: text, 'stage-only': flag, 'no-cache': flag, help: flag },
   });
+  if (values.help) return console.log(help);
+  const [app] = positionals as [ServiceName?];
+  if (app === undefined || !serviceNames.includes(app)) throw new Failure(`Name a service: ${serviceNames.join(', ')}.`);
+  const base = values.base ?? process.env['KASSA_BASE_IMAGE'];
+  const targets: Target[] = ['run', 'migrate'];
+  for (const target of targets) {
+    if (values['stage-only']) {
+      list(nameOf(app, target), await stage(app, target, ...lastCommit()));
+      continue;
+    }
+    if (base === undefined)
+      throw new Failure('Say which base to build on: --base or KASSA_BASE_IMAGE, by digest; or --stage-only.');
+    if (!hasDocker()) throw new Failure('There is no Docker engine to build with; --stage-only lays out the image without it.');
+    const built = await buildImage(app, target, {
+      base,
+      tag: values.tag ?? 'local',
+      mustBuildAnew: values['no-cache'] ?? false,
+    });
+    list(built.name, built);
+    console.log(`  ${built.imageDigest}`);
+  }
 }
+
+if (import.meta.main) await runCommand(main);

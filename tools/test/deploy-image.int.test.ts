@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { eventually, freePort, testDatabase } from '@kassa/testing';
 import { afterAll, expect, test } from 'vitest';
 import { sbom } from '../src/image/sbom.ts';
-import { stageMigrate, stageRun } from '../src/image/stage.ts';
+import { stageMigrate, stageRun, type Staged } from '../src/image/stage.ts';
 
 const workspace = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 // Outside the workspace, so that nothing is found that is not in the image.
@@ -19,18 +19,21 @@ test('What an image holds migrates an empty database, and serves, alone', async 
   const database = await testDatabase();
   const address = join(root, 'database-url');
   writeFileSync(address, database.url);
-  const node = (folder: string) => join(folder, 'usr/local/bin/node');
+  const node = (staged: Staged) => join(staged.layers.node, 'usr/local/bin/node');
 
-  const said = execFileSync(node(migrate.folder), ['migrate.mjs'], {
-    cwd: join(migrate.folder, 'app'),
+  // In a container Node stands where the first line of this program says.
+  const engine = join(migrate.layers.files, 'app/tools/schema-engine.mjs');
+  writeFileSync(engine, readFileSync(engine, 'utf8').replace('#!/usr/local/bin/node', `#!${node(migrate)}`));
+  const said = execFileSync(node(migrate), ['migrate.mjs'], {
+    cwd: join(migrate.layers.files, 'app'),
     env: { DATABASE_URL_FILE: address, HOME: root },
     encoding: 'utf8',
   });
   expect(said).toContain('All migrations have been successfully applied');
 
   const [http, health, metrics] = [await freePort(), await freePort(), await freePort()];
-  const service = spawn(node(run.folder), ['--import', './dist/telemetry.js', 'dist/main.js'], {
-    cwd: join(run.folder, 'app'),
+  const service = spawn(node(run), ['--import', './dist/telemetry.js', 'dist/main.js'], {
+    cwd: join(run.layers.files, 'app'),
     env: {
       NODE_ENV: 'test',
       HTTP_PORT: String(http),
@@ -56,7 +59,7 @@ test('Two builds of the same sources hold the same, and neither shell, nor packa
   const [first, second] = [await stageMigrate(options('first')), await stageMigrate(options('second'))];
   expect(second.digest).toBe(first.digest);
   expect(sbom('kassa/acquirer-migrate', '1', second.packages)).toBe(sbom('kassa/acquirer-migrate', '1', first.packages));
-  const paths = readdirSync(first.folder, { recursive: true, encoding: 'utf8' });
+  const paths = readdirSync(first.layers.files, { recursive: true, encoding: 'utf8' });
   const unwanted =
     /(^|\/)bin\/(sh|bash|npm|npx)$|schema-engine-(debian|linux|darwin)|libquery_engine|(mysql|sqlite|sqlserver)\..*wasm/;
   expect(paths.filter((path) => unwanted.test(path))).toEqual([]);
@@ -66,8 +69,9 @@ test('Two builds of the same sources hold the same, and neither shell, nor packa
 test('The Dockerfile takes its base by argument and ends as nobody in particular', () => {
   const dockerfile = readFileSync(join(workspace, 'deploy/Dockerfile'), 'utf8');
   expect([...dockerfile.matchAll(/^FROM (\S+) AS (\w+)$/gm)].map(([, base, target]) => [base, target])).toEqual([
-    ['${BASE}', 'run'],
-    ['${BASE}', 'migrate'],
+    ['${BASE}', 'node'],
+    ['node', 'run'],
+    ['node', 'migrate'],
   ]);
   expect(dockerfile.match(/^USER 10001:10001$/gm)).toHaveLength(2);
 });

@@ -40,6 +40,8 @@ export interface Issuer {
 }
 
 export interface IssuerOptions {
+  /** The address it listens on; default: 127.0.0.1, which only this machine reaches. */
+  host?: string;
   /** 0, the default, takes any free port. */
   port?: number;
   /** A key from an earlier `Issuer.key`; a new one is made otherwise. */
@@ -49,7 +51,7 @@ export interface IssuerOptions {
 }
 
 /**
- * An OIDC issuer for tests and development, on loopback: RS256 keys at /jwks, the client credentials grant at /token. A token of a
+ * An OIDC issuer for tests and development: RS256 keys at /jwks, the client credentials grant at /token. A token of a
  * person is asked for with the extra form fields roles (separated by blanks), sub, shop, register, sid, auth_time and expires_in.
  */
 export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> {
@@ -57,8 +59,9 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
   const key = options.key
     ? await server.issuer.keys.add(options.key)
     : await server.issuer.keys.generate('RS256', { kid: `kassa-${randomUUID().slice(0, 8)}` });
-  await server.start(options.port ?? 0, '127.0.0.1');
-  const url = `http://127.0.0.1:${server.address().port}`;
+  const host = options.host ?? '127.0.0.1';
+  await server.start(options.port ?? 0, host);
+  const url = `http://${host}:${server.address().port}`;
   server.issuer.url = url;
 
   server.service.on('beforeTokenSigning', (token: MutableToken, request: TokenRequestIncomingMessage) => {

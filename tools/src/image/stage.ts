@@ -11,15 +11,15 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { bundle } from '../build.ts';
 import { closure, externals, type Package } from './closure.ts';
 
 export type Target = 'run' | 'migrate';
 
 export interface Staged {
-  /** The file system that is laid over the base. */
-  folder: string;
+  /** The two layers that are laid over the base: Node alone, which all images share, and the rest. */
+  layers: { node: string; files: string };
   packages: Package[];
   /** SHA-256 over every path, mode and content; the same sources give the same. */
   digest: string;
@@ -31,6 +31,7 @@ interface StageOptions {
   app: string;
   /** Of every file, in seconds since 1970, so that two builds at different times are one. */
   epoch: number;
+  /** The build context: `node` and `files` are made in it. */
   folder: string;
 }
 
@@ -54,7 +55,8 @@ const notForMigrations = [
 
 /** Lays out what a service's image holds beside its base. */
 export async function stageRun(options: StageOptions): Promise<Staged> {
-  const { workspace, app, folder } = options;
+  const { workspace, app } = options;
+  const folder = join(options.folder, 'files');
   await bundle(join(workspace, 'apps', app));
   const dist = join(workspace, 'apps', app, 'dist');
   const code = readdirSync(dist)
@@ -75,7 +77,8 @@ export async function stageRun(options: StageOptions): Promise<Staged> {
 
 /** Prisma's command, its schema engine for WebAssembly, and the service's migrations. */
 export async function stageMigrate(options: StageOptions): Promise<Staged> {
-  const { workspace, app, folder } = options;
+  const { workspace, app } = options;
+  const folder = join(options.folder, 'files');
   const needed = ['prisma', '@prisma/schema-engine-wasm', '@prisma/adapter-pg', '@prisma/driver-adapter-utils', 'pg'];
   const packages = closure(workspace, needed, notForMigrations);
   begin(options);
@@ -83,7 +86,7 @@ export async function stageMigrate(options: StageOptions): Promise<Staged> {
   copy(`apps/${app}/prisma`, 'apps/room/prisma');
   copy(`apps/${app}/prisma.config.ts`, 'apps/room/prisma.config.ts');
   copy('tools/prisma-config.ts', 'tools/prisma-config.ts');
-  copy('tools/schema-engine.mjs', 'tools/schema-engine.mjs');
+  writeFileSync(join(folder, 'app/tools/schema-engine.mjs'), schemaEngine(workspace), { mode: 0o755 });
   copy('tools/src/image/migrate.mjs', 'migrate.mjs');
   writeFileSync(
     join(folder, 'app/package.json'),
@@ -93,16 +96,22 @@ export async function stageMigrate(options: StageOptions): Promise<Staged> {
   return finish(options, packages);
 }
 
+/** Prisma starts it as a program. The image has no /usr/bin/env that would look for Node. */
+function schemaEngine(workspace: string): string {
+  const text = readFileSync(join(workspace, 'tools/schema-engine.mjs'), 'utf8');
+  return text.replace('#!/usr/bin/env node', '#!/usr/local/bin/node');
+}
+
 function begin({ workspace, folder }: StageOptions): void {
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(join(folder, 'usr/local/bin'), { recursive: true });
-  cpSync(join(workspace, 'node_modules/node/bin/node'), join(folder, 'usr/local/bin/node'), { dereference: true });
+  mkdirSync(join(folder, 'node/usr/local/bin'), { recursive: true });
+  cpSync(join(workspace, 'node_modules/node/bin/node'), join(folder, 'node/usr/local/bin/node'), { dereference: true });
 }
 
 function copyPackages({ workspace, folder }: StageOptions, packages: Package[]): void {
   for (const { folder: from } of packages) {
     const source = join(workspace, from);
-    cpSync(source, join(folder, 'app', from), {
+    cpSync(source, join(folder, 'files/app', from), {
       recursive: true,
       // A package below this one is copied by its own turn, if it is needed at all.
       filter: (path) => {
@@ -132,6 +141,6 @@ function finish({ folder, epoch }: StageOptions, packages: Package[]): Staged {
     hash.update(`${path}\0${stat.mode}\0${stat.size}\0`).update(content);
     bytes += stat.size;
   }
-  lutimesSync(dirname(join(folder, 'x')), epoch, epoch);
-  return { folder, packages, digest: hash.digest('hex'), bytes };
+  const layers = { node: join(folder, 'node'), files: join(folder, 'files') };
+  return { layers, packages, digest: hash.digest('hex'), bytes };
 }
