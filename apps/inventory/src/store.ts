@@ -1,10 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { PoolClient } from 'pg';
 import type { Database, Statement } from '@kassa/database';
-import { claimValues, finishCte, finishValues, keyCte, keyExpected, type Answer, type Key } from '@kassa/idempotency';
-import { KassaError } from '@kassa/problem';
-import type { Change, Entity, FeedState, LevelState, ProductState, ShopState, Topic } from './domain/feed.ts';
-import type { ImportKind, ImportRows } from './domain/import.ts';
+import { keyExpected, type Key } from '@kassa/idempotency';
+import type { ProductState, ShopState } from './domain/feed.ts';
 import type { BookedLine, MovementOutcome } from './domain/movement.ts';
 import {
   requestText,
@@ -15,6 +12,10 @@ import {
   type ReserveRequest,
 } from './domain/reservation.ts';
 import type { PrismaClient } from './gen/prisma/client.ts';
+import { createFeed, type SnapshotHeader, type SnapshotRows } from './store/feed.ts';
+import { createImports } from './store/imports.ts';
+
+export type { SnapshotHeader, SnapshotRows };
 
 /** Who acts, for the records. */
 export interface Actor {
@@ -27,16 +28,6 @@ export interface Keyed {
   key: Key;
   status: number;
   headers: Record<string, string>;
-}
-
-export interface SnapshotHeader {
-  epoch: string;
-  seq: number;
-}
-export interface SnapshotRows {
-  products: ProductState[];
-  shops: ShopState[];
-  levels: LevelState[];
 }
 
 export type Store = ReturnType<typeof createStore>;
@@ -56,6 +47,9 @@ export function createStore(db: Database, prisma: PrismaClient) {
   }
 
   return {
+    ...createImports(db, prisma),
+    ...createFeed(db),
+
     async isThere(): Promise<void> {
       await db.query(ping, []);
     },
@@ -221,92 +215,10 @@ export function createStore(db: Database, prisma: PrismaClient) {
       }));
     },
 
-    // Imports.
-
-    /** Claims the key and puts the import on record. Throws ExpectationFailed key-seen where the key was used. */
-    async startImport(importId: string, kind: ImportKind, leaseMs: number, actor: Actor, key: Key): Promise<void> {
-      await db.query(startImport, [...claimValues(key, importId), importId, kind, actor.subject, leaseMs, actor.role]);
-    },
-    /** Takes over an import whose process is gone, and forgets what that refused. False while it is still alive. */
-    async takeOverImport(importId: string, leaseMs: number): Promise<boolean> {
-      return (await db.query(takeOverImport, [importId, leaseMs])).rows.length > 0;
-    },
-    /** Writes rows by their natural key; answers a word for each, in their order (see rowOutcome). */
-    async importRows<Kind extends ImportKind>(
-      importId: string,
-      kind: Kind,
-      rows: ImportRows[Kind][],
-      leaseMs: number,
-      actor: Actor,
-    ): Promise<string[]> {
-      const numbered = JSON.stringify(rows.map((row, index) => ({ at: index + 1, ...row })));
-      const values = kind === 'opening-stock' ? [importId, leaseMs, numbered, actor.subject] : [importId, leaseMs, numbered];
-      return (await db.query<{ words: string[] }>(importRows[kind], values)).rows[0]?.words ?? [];
-    },
-    async saveRefusals(
-      importId: string,
-      refusals: { row: number; column: string; code: string; detail: string }[],
-    ): Promise<void> {
-      await db.query(saveRefusals, [importId, JSON.stringify(refusals)]);
-    },
-    async finishImport(
-      importId: string,
-      { rows, accepted, unchanged, refused }: { rows: number; accepted: number; unchanged: number; refused: number },
-      digest: string,
-      key: Key,
-      answer: Answer,
-    ): Promise<void> {
-      const values = [importId, rows, accepted, unchanged, refused, digest];
-      await db.query(finishImport, [...finishValues(key.scope, answer), ...values]);
-    },
-    /** True where the file with this digest is the one that was imported under this id. */
-    async isSameFile(importId: string, digest: string): Promise<boolean> {
-      return (await prisma.import.count({ where: { id: importId, digest } })) === 1;
-    },
-    /** Puts the failure on record and gives the key back, so that the same request begins anew. */
-    async failImport(importId: string, key: Key): Promise<void> {
-      await db.query(failImport, [importId, key.scope]);
-    },
-    /** Tells the planner at once what autovacuum would tell it in a minute: a level is found by its key, not by reading them all. */
-    async analyseLevels(): Promise<void> {
-      await db.query(analyseLevels, []);
-    },
-    async findImport(importId: string) {
-      const found = await prisma.import.findUnique({ where: { id: importId } });
-      if (found === null) return undefined;
-      const { id, leasedUntil: _leasedUntil, subject: _subject, digest: _digest, startedAt, endedAt, ...counts } = found;
-      return {
-        importId: id,
-        ...counts,
-        startedAt: startedAt.toISOString(),
-        ...(endedAt === null ? {} : { endedAt: endedAt.toISOString() }),
-      };
-    },
-    async refusalsAfter(importId: string, row: number | undefined, limit: number) {
-      const where = { importId, ...(row === undefined ? {} : { row: { gt: row } }) };
-      return prisma.importRefusal.findMany({ where, orderBy: { row: 'asc' }, take: limit, omit: { importId: true } });
-    },
-
-    // The feed.
-
-    /** Numbers committed changes, at most `max`, and answers where the feed stands after it. */
-    async sequenceChanges(max: number): Promise<FeedState & { sequenced: number }> {
-      return toFeedState((await db.query<FeedRow>(sequenceChanges, [max])).rows[0]);
-    },
-    /** At most `limit` changes after a number, in order. */
-    async changesAfter(seq: number, limit: number): Promise<Change[]> {
-      const { rows } = await db.query<{ seq: number; changed_at: Date } & Entity>(changesAfter, [seq, limit]);
-      return rows.map(({ changed_at, ...change }) => ({ ...change, changedAt: changed_at }));
-    },
     /** Gives the numbering another name, so that every reader takes a snapshot. */
     renewEpoch(reason: string, actor: Actor, keyed?: Keyed): Promise<{ outcome: 'done'; feed: { epoch: string } }> {
       return command(renewEpoch, [reason, actor.subject, actor.role], keyed);
     },
-    /** Forgets changes older than this, at most `max`; answers how many. */
-    async pruneChanges(retainMs: number, max: number): Promise<number> {
-      return (await db.query<{ pruned: number }>(pruneChanges, [retainMs, max])).rows[0]?.pruned ?? 0;
-    },
-    snapshot: (topics: ReadonlySet<Topic>, rowsMax: number) => readSnapshot(db, topics, rowsMax),
   };
 }
 
@@ -354,142 +266,6 @@ const changeProduct = toCommand('change_product_v1', 6, 'product', ['done']);
 const ping = { name: 'ping', text: 'SELECT 1' };
 const expireReservations = { name: 'expire_reservations', text: 'SELECT expire_reservations_v1($1, $2, $3) AS expired' };
 const auditLevels = { name: 'audit_levels', text: 'SELECT audit_levels_v1() AS result' };
-
-const leased = (milliseconds: string) => `now() + ${milliseconds} * interval '1 millisecond'`;
-const startImport = {
-  name: 'start_import',
-  text: `WITH ${keyCte(1)}, started AS (
-      INSERT INTO imports (id, kind, state, subject, leased_until) VALUES ($7, $8, 'RUNNING', $9, ${leased('$10::bigint')})),
-    audited AS (INSERT INTO privileged_acts (act, target, detail, subject, role) VALUES ('import', 'import:' || $7, json_build_object('kind', $8::text), $9, $11))
-    SELECT ${keyExpected}`,
-};
-const takeOverImport = {
-  name: 'take_over_import',
-  text: `WITH taken AS (UPDATE imports SET state = 'RUNNING', leased_until = ${leased('$2::bigint')} WHERE id = $1 AND leased_until < now() AND state <> 'DONE' RETURNING id),
-    forgotten AS (DELETE FROM import_refusals USING taken WHERE import_id = taken.id)
-    SELECT id FROM taken`,
-};
-const importing = (call: string) =>
-  `WITH alive AS (UPDATE imports SET leased_until = ${leased('$2::bigint')} WHERE id = $1) SELECT ${call} AS words`;
-const importRows: Record<ImportKind, Statement> = {
-  products: { name: 'import_products', text: importing('import_products_v1($3)') },
-  shops: { name: 'import_shops', text: importing('import_shops_v1($3)') },
-  'opening-stock': { name: 'import_opening_stock', text: importing('import_opening_stock_v1($3, $4)') },
-};
-const saveRefusals = {
-  name: 'save_refusals',
-  text: `INSERT INTO import_refusals (import_id, "row", "column", code, detail)
-    SELECT $1, "row", "column", code, detail FROM jsonb_to_recordset($2) AS r ("row" integer, "column" text, code text, detail text)
-    ON CONFLICT (import_id, "row") DO NOTHING`,
-};
-const finishImport = {
-  name: 'finish_import',
-  text: `WITH ${finishCte(1)} UPDATE imports SET state = 'DONE', ended_at = now(), rows = $5, accepted = $6, unchanged = $7, refused = $8, digest = $9 WHERE id = $4`,
-};
-const failImport = {
-  name: 'fail_import',
-  text: `WITH given_back AS (DELETE FROM idempotency_keys WHERE scope = $2 AND status IS NULL)
-    UPDATE imports SET state = 'FAILED', ended_at = now(), leased_until = now() WHERE id = $1`,
-};
-const analyseLevels = { name: 'analyse_levels', text: 'ANALYZE stock_levels, stock_movements' };
-
-const sequenceChanges = { name: 'sequence_changes', text: 'SELECT * FROM sequence_changes_v1($1)' };
-const changesAfter = {
-  name: 'changes_after',
-  text: 'SELECT seq, topic, payload, changed_at FROM stock_changes WHERE seq > $1 ORDER BY seq LIMIT $2',
-};
-const pruneChanges = { name: 'prune_changes', text: 'SELECT prune_changes_v1($1, $2) AS pruned' };
-
-interface FeedRow {
-  epoch: string;
-  last_seq: number;
-  pruned_through: number;
-  sequenced: number;
-  is_drained: boolean;
-  as_of: Date;
-}
-
-function toFeedState(row: FeedRow | undefined): FeedState & { sequenced: number } {
-  if (row === undefined) throw new Error('the feed has no row');
-  const { epoch, last_seq: lastSeq, pruned_through: prunedThrough, sequenced, is_drained: isDrained, as_of: asOf } = row;
-  return { epoch, lastSeq, prunedThrough, sequenced, asOf: isDrained ? asOf : undefined };
-}
-
-/**
- * The whole state at exactly one number: first the header, then rows of one topic after the other, at most rowsMax at once.
- *
- * While the sequencer is locked out, one transaction takes a snapshot of the database and lends it to a second one (pg_export_snapshot);
- * then the first numbers all changes that snapshot has, and ends. So what the second one reads is the state at the last of these numbers.
- * Error: unavailable when the database fails meanwhile.
- */
-async function* readSnapshot(
-  db: Database,
-  topics: ReadonlySet<Topic>,
-  rowsMax: number,
-): AsyncGenerator<SnapshotHeader | SnapshotRows> {
-  let reader: PoolClient | undefined;
-  let isWhole = false;
-  try {
-    reader = await db.pool.connect();
-    yield await openSnapshot(db, reader);
-    for (const topic of topics) yield* pagesOf(reader, topic, rowsMax);
-    await reader.query('COMMIT');
-    isWhole = true;
-  } catch (cause) {
-    throw new KassaError('unavailable', { detail: 'The snapshot could not be read; ask again.', retryAfterSeconds: 1, cause });
-  } finally {
-    // Half read, its transaction is still open: the connection is closed and not given to anybody else.
-    reader?.release(!isWhole);
-  }
-}
-
-async function openSnapshot(db: Database, reader: PoolClient): Promise<SnapshotHeader> {
-  const sequencer = await db.pool.connect();
-  let isDone = false;
-  try {
-    // The lock is the session's, since the snapshot must be taken after it is held.
-    await sequencer.query(`SELECT pg_advisory_lock(hashtext('sequence changes'))`);
-    await sequencer.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
-    const { rows } = await sequencer.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
-    await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    await reader.query(`SET TRANSACTION SNAPSHOT '${rows[0]?.id ?? ''}'`);
-    const feed = await sequencer.query<FeedRow>(sequenceChanges.text, [2_147_483_647]);
-    await sequencer.query('COMMIT');
-    await sequencer.query(`SELECT pg_advisory_unlock(hashtext('sequence changes'))`);
-    isDone = true;
-    const { epoch, lastSeq } = toFeedState(feed.rows[0]);
-    return { epoch, seq: lastSeq };
-  } finally {
-    sequencer.release(!isDone);
-  }
-}
-
-const none: SnapshotRows = { products: [], shops: [], levels: [] };
-const pages: Record<Topic, { text: string; toRows: (rows: never[]) => SnapshotRows }> = {
-  PRODUCT: {
-    text: 'SELECT product_v1(p) AS row, ARRAY[sku] AS key FROM products p WHERE ($1::text[])[1] IS NULL OR sku > ($1::text[])[1] ORDER BY sku LIMIT $2',
-    toRows: (products) => ({ ...none, products }),
-  },
-  SHOP: {
-    text: 'SELECT shop_v1(s) AS row, ARRAY[id] AS key FROM shops s WHERE ($1::text[])[1] IS NULL OR id > ($1::text[])[1] ORDER BY id LIMIT $2',
-    toRows: (shops) => ({ ...none, shops }),
-  },
-  LEVEL: {
-    text: `SELECT level_v1(l) AS row, ARRAY[shop_id, sku] AS key FROM stock_levels l
-      WHERE (shop_id, sku) > (coalesce(($1::text[])[1], ''), coalesce(($1::text[])[2], '')) ORDER BY shop_id, sku LIMIT $2`,
-    toRows: (levels) => ({ ...none, levels }),
-  },
-};
-
-async function* pagesOf(reader: PoolClient, topic: Topic, rowsMax: number): AsyncGenerator<SnapshotRows> {
-  const { text, toRows } = pages[topic];
-  for (let key: string[] = []; ;) {
-    const { rows } = await reader.query<{ row: never; key: string[] }>(text, [key, rowsMax]);
-    if (rows.length > 0) yield toRows(rows.map(({ row }) => row));
-    if (rows.length < rowsMax) return;
-    key = rows.at(-1)?.key ?? [];
-  }
-}
 
 function toReservation(found: {
   id: string;
