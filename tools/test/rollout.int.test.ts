@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@kassa/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { proposePromotion, readStanding, type Desk } from '../src/rollout/plan.ts';
 import { prometheusAt } from '../src/rollout/prometheus.ts';
@@ -193,9 +194,10 @@ describe.skipIf(lacking !== undefined)('A rollout', () => {
   test('is refused where no Prometheus answers, or none was named, and nobody there to ask writes nothing', async () => {
     empty('no-pilot');
     const before = tree();
-    const away = await run('promote', 'no-pilot', '--yes', '--prometheus', 'http://127.0.0.1:1');
+    const nobody = `http://127.0.0.1:${await freePort()}`;
+    const away = await run('promote', 'no-pilot', '--yes', '--prometheus', nobody);
     expect(away.code).toBe(1);
-    expect(away.output).toContain('dk-full: the gate success is red: http://127.0.0.1:1/api/v1/query cannot be reached (');
+    expect(away.output).toContain(`dk-full: the gate success is red: ${nobody} cannot be reached (ECONNREFUSED)`);
     const unnamed = await run('promote', 'no-pilot', '--yes');
     expect(unnamed.code).toBe(1);
     expect(unnamed.output).toContain('dk-full: the gate success is red: was not asked, since no Prometheus was named');

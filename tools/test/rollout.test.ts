@@ -1,10 +1,14 @@
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { format, resolveConfig } from 'prettier';
 import { describe, expect, test } from 'vitest';
 import type { KubeObject } from '../src/deploy/objects.ts';
 import { parseWaves, soakMs, type Gate } from '../src/deploy/waves.ts';
 import { diffObjects } from '../src/rollout/diff.ts';
 import { askGates, judgeGate } from '../src/rollout/gates.ts';
-import type { Series } from '../src/rollout/prometheus.ts';
+import { prometheusAt, type Series } from '../src/rollout/prometheus.ts';
 import { checked, parseRelease, parseWave, releaseNames, waveFile, type WaveState } from '../src/rollout/release.ts';
 import { hours, judgeSoak } from '../src/rollout/soak.ts';
 
@@ -104,6 +108,44 @@ describe('A gate', () => {
     const gates = { denied: { ...denied, query: 'a{namespace="$namespace"} + b{namespace="$namespace"}' } };
     await askGates(prometheus, { wave: 'no-full', gates, namespace: 'kassa-no', at: new Date(0) });
     expect(asked).toEqual(['a{namespace="kassa-no"} + b{namespace="kassa-no"}']);
+  });
+});
+
+describe('A Prometheus', () => {
+  const vector = (warnings: string[]) => ({
+    status: 'success',
+    warnings,
+    data: { resultType: 'vector', result: [{ metric: { service: 'sales' }, value: [7, '0.5'] }] },
+  });
+  const answers = { labels: { service: 'sales' }, points: [[7, '0.5']] };
+
+  async function asked(reply: string): Promise<unknown> {
+    const server = createServer((_, response) => response.end(reply)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    try {
+      return await prometheusAt(address).query('up', new Date(0));
+    } catch (error) {
+      return (error as Error).message.replace(address, 'It');
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  }
+
+  test.each<[string, string, unknown]>([
+    ['that answers', JSON.stringify(vector([])), [answers]],
+    ['that remarks on the query', JSON.stringify(vector(['PromQL info: input needed to be fixed'])), [answers]],
+    ['that knows the half only', JSON.stringify(vector(['store away'])), 'It answers with a warning: store away'],
+    ['that refuses the query', JSON.stringify({ status: 'error', error: 'parse error' }), 'It says parse error'],
+    ['that is a page', '<html>', 'It does not answer as Prometheus does'],
+    ['that is something else', '{}', 'It says what Prometheus never says'],
+  ])('%s', async (_, reply, expected) => {
+    expect(await asked(reply)).toEqual(expected);
+  });
+
+  test('has an address that is one', () => {
+    expect(() => prometheusAt('somewhere')).toThrow('somewhere is no address of a Prometheus; say it as http://host:9090.');
   });
 });
 
@@ -213,6 +255,13 @@ describe('A wave’s file', () => {
 
   test('says what was written, with the way back, and nothing is lost', () => {
     expect(parseWave('no-full', waveFile('no-full', state))).toEqual(state);
+  });
+
+  test('has an entry for every image that the bases run', () => {
+    const base = new URL('../../deploy/base/', import.meta.url);
+    const files = readdirSync(base, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.yaml'));
+    const text = files.map((file) => readFileSync(new URL(file, base), 'utf8')).join('\n');
+    expect(releaseNames.toSorted()).toEqual([...text.matchAll(/image: unreleased\.invalid\/(.+)/g)].map(([, name]) => name).sort());
   });
 
   test('is as Prettier would write it', async () => {

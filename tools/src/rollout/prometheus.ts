@@ -30,10 +30,8 @@ const timeoutMs = 15_000;
 
 export function prometheusAt(address: string): Prometheus {
   if (!URL.canParse(address)) throw new Failure(`${address} is no address of a Prometheus; say it as http://host:9090.`);
-  const ask = async (path: string, parameters: Record<string, string>): Promise<Series[]> => {
-    const body = await post(`${address.replace(/\/$/, '')}/api/v1/${path}`, new URLSearchParams(parameters));
-    return seriesOf(address, body);
-  };
+  const ask = async (path: string, parameters: Record<string, string>): Promise<Series[]> =>
+    seriesOf(address, await post(address, path, new URLSearchParams(parameters)));
   return {
     address,
     query: (promql, at) => ask('query', { query: promql, time: String(at.getTime() / 1000) }),
@@ -42,15 +40,19 @@ export function prometheusAt(address: string): Prometheus {
   };
 }
 
-async function post(url: string, body: URLSearchParams): Promise<unknown> {
+async function post(address: string, path: string, body: URLSearchParams): Promise<unknown> {
   try {
-    const response = await fetch(url, { method: 'POST', body, signal: AbortSignal.timeout(timeoutMs) });
+    const response = await fetch(`${address.replace(/\/$/, '')}/api/v1/${path}`, {
+      method: 'POST',
+      body,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
     const text = await response.text();
     return JSON.parse(text) as unknown;
   } catch (error) {
-    if (error instanceof SyntaxError) throw new Failure(`${url} does not answer as Prometheus does`);
+    if (error instanceof SyntaxError) throw new Failure(`${address} does not answer as Prometheus does`);
     const reason = (error as Error).name === 'TimeoutError' ? `within ${timeoutMs / 1000} s` : `(${causeOf(error)})`;
-    throw new Failure(`${url} cannot be reached ${reason}`);
+    throw new Failure(`${address} cannot be reached ${reason}`);
   }
 }
 
@@ -64,7 +66,9 @@ function seriesOf(address: string, body: unknown): Series[] {
   const parsed = answer.safeParse(body);
   if (!parsed.success)
     throw new Failure(`${address} says ${(body as { error?: string } | null)?.error ?? 'what Prometheus never says'}`);
-  const { data, warnings = [] } = parsed.data;
+  const { data } = parsed.data;
+  // Some versions put remarks on a query among the warnings.
+  const warnings = parsed.data.warnings?.filter((warning) => !warning.startsWith('PromQL info')) ?? [];
   if (warnings.length > 0) throw new Failure(`${address} answers with a warning: ${warnings.join('; ')}`);
   if (data.resultType === 'scalar') return [{ labels: {}, points: [data.result] }];
   if (data.resultType === 'vector') return data.result.map(({ metric: labels, value }) => ({ labels, points: [value] }));
