@@ -89,7 +89,7 @@ async function startOnFolder(folder: string): Promise<{ own: OwnSystem; seconds:
 }
 
 /** A first port from which on the whole table of ports is free. */
-async function freePorts(): Promise<number> {
+export async function freePorts(): Promise<number> {
   const tableStart = tablePorts(0).issuer;
   for (let tries = 0; tries < 50; tries++) {
     const first = 12_000 + Math.floor(Math.random() * 18_000);

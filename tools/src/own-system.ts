@@ -10,16 +10,18 @@ export interface OwnSystem {
 }
 
 /**
- * Runs npm start beside this process, with these options and environment, and returns when it is ready. It ends with this process at the
- * latest. Throws Failure; what npm start had to say about it stands on standard error by then.
+ * Runs npm start beside this process, with these options and environment, and returns when it is ready; that of another checkout where
+ * its folder is given. It ends with this process at the latest. Throws Failure; what npm start had to say about it stands on standard
+ * error by then.
  */
 export async function startOwnSystem(
   options: string[],
   say: (sentence: string) => void,
   env: Record<string, string> = {},
+  workspace = join(import.meta.dirname, '../..'),
 ): Promise<OwnSystem> {
   say('Starting a Kassa for this run alone …');
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'start.ts'), '--json', ...options], {
+  const child = spawn(process.execPath, [join(workspace, 'tools/src/start.ts'), '--json', ...options], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
     detached: true, // Ctrl-C reaches this process alone, which ends the system when it is done with it.
