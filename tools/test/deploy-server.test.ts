@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { agreementTable, disagreements, tableFinding, type Agreement, type Judged } from '../src/deploy/agreement.ts';
-import { findApiServer } from '../src/deploy/apiserver-build.ts';
+import { findApiServer, kubernetesVersion } from '../src/deploy/apiserver-build.ts';
 import { findEtcd, readWarnings } from '../src/deploy/apiserver.ts';
 import { readCorpus, readGood } from '../src/deploy/corpus.ts';
 import { rules } from '../src/deploy/rules.ts';
@@ -28,6 +28,11 @@ test('A machine without etcd or Go is asked for it in one sentence', async () =>
   const search = { env, workspace, say: () => undefined, interrupted: new AbortController().signal };
   expect(() => findEtcd(env)).toThrow(/apt-get install etcd-server on Debian/);
   await expect(findApiServer(search)).rejects.toThrow(/install Go 1\.24 or later/);
+});
+
+test('What is built is the version that it says', () => {
+  const required = /k8s\.io\/kubernetes (v\S+)/.exec(readFileSync(`${workspace}/tools/kube-apiserver/go.mod`, 'utf8'))?.[1];
+  expect(required).toBe(kubernetesVersion);
 });
 
 test('Each workload is followed by the pod its controller would make, and a kustomization is no object', () => {

@@ -64,7 +64,7 @@ interface Build {
 async function build({ folder, output, env, interrupted }: Build, say: ApiServerSearch['say']): Promise<void> {
   // Without its version the server calls itself v0.0.0, and kubectl complains of the distance.
   const flags = `-s -w -X k8s.io/component-base/version.gitVersion=${kubernetesVersion}`;
-  const go = spawn('go', ['build', '-v', '-trimpath', '-ldflags', flags, '-o', output, '.'], {
+  const go = spawn('go', ['build', '-v', '-trimpath', '-buildvcs=false', '-ldflags', flags, '-o', output, '.'], {
     cwd: folder,
     env,
     signal: interrupted,
