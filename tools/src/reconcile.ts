@@ -107,13 +107,12 @@ function readOptions(args: string[]): Options | 'help' {
 
 /** What differs, and still does a moment later: where people sell meanwhile, one book is always a little ahead of another. */
 async function lookTwice(target: Target, token: string, progress: (sentence: string) => void): Promise<Look> {
-  const first = await lookAtBooks(target, token, progress);
-  if (first.comparison.violations.length === 0) return first;
+  let { books, comparison } = await lookAtBooks(target, token, progress);
+  if (comparison.violations.length === 0) return { books, comparison };
+  const before = new Set(comparison.violations.map(({ text }) => text));
   await sleep(2_000);
-  const second = await lookAtBooks(target, token, progress);
-  const before = new Set(first.comparison.violations.map(({ text }) => text));
-  const violations = second.comparison.violations.filter(({ text }) => before.has(text));
-  return { books: second.books, comparison: { ...second.comparison, violations } };
+  ({ books, comparison } = await lookAtBooks(target, token, progress));
+  return { books, comparison: { ...comparison, violations: comparison.violations.filter(({ text }) => before.has(text)) } };
 }
 
 /** What a person asked for by name. Throws Failure where the acquirer has no such movement. */

@@ -10,7 +10,7 @@ import {
 import { askWitnesses } from '../ask-witnesses.ts';
 import type { Target } from '../target.ts';
 
-/** What everyone has on record, all of it at hand: some 200 MB for 100,000 sales. */
+/** What everyone has on record, all of it at hand: 100,000 sales take half a gigabyte. */
 export interface Books {
   sales: SaleWitness[];
   transactions: TransactionWitness[];
