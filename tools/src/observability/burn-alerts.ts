@@ -1,19 +1,19 @@
 import type { Alert, Severity } from './alerts.ts';
 import { objectiveNames, objectiveOf, type ObjectiveName } from './objectives.ts';
-import type { Window } from './recording.ts';
+import { intervalSeconds, type Window } from './recording.ts';
 
 /**
  * Burn rates of the SRE workbook, chapter 5, table 5-8, for a budget of 30 days: 2 % of it within an hour or 5 % within six wakes someone,
  * 10 % within a day or at its end in three days is a ticket. The short window ends the alert soon after the fault.
  */
-const burns: Record<Severity, { rate: number; long: Window; short: Window; hours: number }[]> = {
+const burns: Record<Severity, { rate: number; long: Window; short: Window }[]> = {
   page: [
-    { rate: 14.4, long: '1h', short: '5m', hours: 1 },
-    { rate: 6, long: '6h', short: '30m', hours: 6 },
+    { rate: 14.4, long: '1h', short: '5m' },
+    { rate: 6, long: '6h', short: '30m' },
   ],
   ticket: [
-    { rate: 3, long: '1d', short: '2h', hours: 24 },
-    { rate: 1, long: '3d', short: '6h', hours: 72 },
+    { rate: 3, long: '1d', short: '2h' },
+    { rate: 1, long: '3d', short: '6h' },
   ],
 };
 
@@ -22,9 +22,9 @@ const eventsMin = 5;
 
 function burning(kind: 'failures' | 'slow', objective: ObjectiveName, budget: number, severity: Severity): string {
   return burns[severity]
-    .map(({ rate, long, short, hours }) => {
+    .map(({ rate, long, short }) => {
       const over = (window: Window) => `kassa:${kind}:ratio_rate${window}{objective="${objective}"} > ${rate} * ${budget}`;
-      const enough = `avg_over_time(kassa:${kind}:rate5m{objective="${objective}"}[${long}]) * ${hours * 3600} >= ${eventsMin}`;
+      const enough = `sum_over_time(kassa:${kind}:rate5m{objective="${objective}"}[${long}]) * ${intervalSeconds} >= ${eventsMin}`;
       return `(${over(long)} and ${over(short)} and ${enough})`;
     })
     .join(' or ');

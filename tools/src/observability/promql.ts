@@ -1,4 +1,3 @@
-import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
 import type { Series } from './catalogue.ts';
 
@@ -10,6 +9,7 @@ export interface Judgement {
 }
 
 type Labels = ReadonlySet<string> | undefined;
+type SyntaxNode = ReturnType<typeof parser.parse>['topNode'];
 
 /**
  * Reads a query by Prometheus' own grammar and follows the labels of its series through every operator. A fault is: no PromQL, a metric or

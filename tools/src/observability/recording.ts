@@ -18,7 +18,8 @@ export const windows = ['5m', '30m', '1h', '2h', '6h', '1d', '3d'] as const;
 export type Window = (typeof windows)[number];
 
 /** How often rates are recorded: twice a minute, so that an average over 30 minutes has sixty of them. */
-const interval = '30s';
+export const intervalSeconds = 30;
+const interval = `${intervalSeconds}s`;
 
 /** Statuses that are the service's fault, as Linkerd counts them, and a refused service token, which is ours as well. */
 const grpcFailures = 'UNKNOWN|DEADLINE_EXCEEDED|PERMISSION_DENIED|INTERNAL|UNAVAILABLE|DATA_LOSS|UNAUTHENTICATED';
@@ -49,7 +50,7 @@ function ofRoutes(routes: Route[]): RecordingRule[] {
   const [first] = routes;
   if (first === undefined) return [];
   const { service, view, objective } = first;
-  const labels = { objective, view };
+  const labels = { service_name: service, objective, view };
   const { slow } = objectiveOf(objective);
   const paths = routes.map(({ label }) => label).join('|');
   const of = (series: string, more = '') =>
