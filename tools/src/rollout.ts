@@ -29,7 +29,8 @@ const help = `npm run rollout -- <what> [options]     moves a version from wave 
   promote no-pilot     the same, and then the digests are copied into deploy/releases/no-pilot/kustomization.yaml
   rollback no-pilot    back to the digests that ran there before: previous code on the new schema
 
-  --prometheus URL     what is asked for gates and soak time, one that sees every cluster; default: KASSA_PROMETHEUS
+  --prometheus URL     what is asked for gates and soak time, one that sees every cluster; default: KASSA_PROMETHEUS;
+                       where it wants a bearer token: KASSA_PROMETHEUS_TOKEN
   --release FILE       for the first wave: "commit: …" and a line for each image, "sales: registry/kassa/sales@sha256:…"
   --image sales=registry/kassa/sales@sha256:…    the same by hand, once for each image and migration, with --commit
   --commit SHA         what the images were built from, in full
@@ -74,7 +75,7 @@ async function rollout(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
   const address = values.prometheus ?? env['KASSA_PROMETHEUS'];
   const desk: Desk = {
     workspace: values.root ?? fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, ''),
-    prometheus: address === undefined ? undefined : prometheusAt(address),
+    prometheus: address === undefined ? undefined : prometheusAt(address, env['KASSA_PROMETHEUS_TOKEN']),
     now: () => new Date(),
   };
   if (what === 'status') return status(desk);

@@ -119,12 +119,15 @@ describe('A Prometheus', () => {
   });
   const answers = { labels: { service: 'sales' }, points: [[7, '0.5']] };
 
-  async function asked(reply: string): Promise<unknown> {
-    const server = createServer((_, response) => response.end(reply)).listen(0, '127.0.0.1');
+  async function asked(reply: string, token = 'known'): Promise<unknown> {
+    const server = createServer((request, response) => {
+      if (request.headers.authorization !== 'Bearer known') response.statusCode = 401;
+      response.end(reply);
+    }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     try {
-      return await prometheusAt(address).query('up', new Date(0));
+      return await prometheusAt(address, token).query('up', new Date(0));
     } catch (error) {
       return (error as Error).message.replace(address, 'It');
     } finally {
@@ -142,6 +145,10 @@ describe('A Prometheus', () => {
     ['that is something else', '{}', 'It says what Prometheus never says'],
   ])('%s', async (_, reply, expected) => {
     expect(await asked(reply)).toEqual(expected);
+  });
+
+  test('that does not know the token says which setting is wrong', async () => {
+    expect(await asked('', 'strange')).toBe('It lets nobody in without a token it knows, in KASSA_PROMETHEUS_TOKEN');
   });
 
   test('has an address that is one', () => {
@@ -261,7 +268,9 @@ describe('A wave’s file', () => {
     const base = new URL('../../deploy/base/', import.meta.url);
     const files = readdirSync(base, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.yaml'));
     const text = files.map((file) => readFileSync(new URL(file, base), 'utf8')).join('\n');
-    expect(releaseNames.toSorted()).toEqual([...text.matchAll(/image: unreleased\.invalid\/(.+)/g)].map(([, name]) => name).sort());
+    expect(releaseNames.toSorted()).toEqual(
+      [...text.matchAll(/image: unreleased\.invalid\/(.+)/g)].map(([, name]) => name).sort(),
+    );
   });
 
   test('is as Prettier would write it', async () => {
@@ -302,7 +311,7 @@ describe('A wave’s file', () => {
   });
 
   test('can be made from JSON as well as from lines', () => {
-    const lines = `commit: '${'1'.repeat(40)}'\n${Object.entries(images('1'))
+    const lines = `commit: ${'1'.repeat(40)}\n${Object.entries(images('1'))
       .map((pair) => pair.join(': '))
       .join('\n')}`;
     const json = JSON.stringify({ commit: '1'.repeat(40), ...images('1') });

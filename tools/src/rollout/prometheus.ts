@@ -28,10 +28,12 @@ const answer = z.object({
 
 const timeoutMs = 15_000;
 
-export function prometheusAt(address: string): Prometheus {
+/** `token` is sent as a bearer token, where one is given. */
+export function prometheusAt(address: string, token?: string): Prometheus {
   if (!URL.canParse(address)) throw new Failure(`${address} is no address of a Prometheus; say it as http://host:9090.`);
+  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
   const ask = async (path: string, parameters: Record<string, string>): Promise<Series[]> =>
-    seriesOf(address, await post(address, path, new URLSearchParams(parameters)));
+    seriesOf(address, await post(address, path, { body: new URLSearchParams(parameters), headers }));
   return {
     address,
     query: (promql, at) => ask('query', { query: promql, time: String(at.getTime() / 1000) }),
@@ -40,16 +42,16 @@ export function prometheusAt(address: string): Prometheus {
   };
 }
 
-async function post(address: string, path: string, body: URLSearchParams): Promise<unknown> {
+async function post(address: string, path: string, request: RequestInit): Promise<unknown> {
   try {
-    const response = await fetch(`${address.replace(/\/$/, '')}/api/v1/${path}`, {
-      method: 'POST',
-      body,
-      signal: AbortSignal.timeout(timeoutMs),
-    });
+    const url = `${address.replace(/\/$/, '')}/api/v1/${path}`;
+    const response = await fetch(url, { ...request, method: 'POST', signal: AbortSignal.timeout(timeoutMs) });
+    if (response.status === 401 || response.status === 403)
+      throw new Failure(`${address} lets nobody in without a token it knows, in KASSA_PROMETHEUS_TOKEN`);
     const text = await response.text();
     return JSON.parse(text) as unknown;
   } catch (error) {
+    if (error instanceof Failure) throw error;
     if (error instanceof SyntaxError) throw new Failure(`${address} does not answer as Prometheus does`);
     const reason = (error as Error).name === 'TimeoutError' ? `within ${timeoutMs / 1000} s` : `(${causeOf(error)})`;
     throw new Failure(`${address} cannot be reached ${reason}`);

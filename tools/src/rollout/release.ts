@@ -64,9 +64,9 @@ export function parseWave(file: string, text: string): WaveState {
   };
 }
 
-/** Reads `commit: …` and one line an image, `sales: registry/kassa/sales@sha256:…`; JSON of the same is YAML too. */
+/** Reads `commit: …` and one line an image, `sales: registry/kassa/sales@sha256:…`; JSON of the same is YAML too. All of it is text. */
 export function parseRelease(text: string): Release {
-  const { commit, ...images } = (parse(text) ?? {}) as Record<string, string>;
+  const { commit, ...images } = (parse(text, { schema: 'failsafe' }) ?? {}) as Record<string, string>;
   return { commit, images };
 }
 
@@ -116,7 +116,7 @@ ${images.join('\n')}
 
 const releaseText = ({ commit, images }: Release) =>
   [
-    ...(commit ? [`commit: '${commit}'`] : []),
+    ...(commit ? [`commit: ${commit}`] : []),
     ...Object.entries(images)
       .sort()
       .map(([name, image]) => `${name}: ${image}`),

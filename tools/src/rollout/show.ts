@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import type { ObjectChange } from './diff.ts';
 import type { GateResult } from './gates.ts';
 import type { Proposal, Standing } from './plan.ts';
-import { short } from './release.ts';
+import { isSame, short } from './release.ts';
 import { countryName } from './shops.ts';
 
 /** Everything a person should see before a wave's file is written. */
@@ -106,11 +106,12 @@ export function statusTable(rows: StatusRow[]): string {
   return [pc.dim(line(headings)), ...rows.map(line)].join('\n');
 }
 
-/** What a wave's file asks for next, without any gate. */
+/** What comes next for a wave, whatever its gates say. */
 export function nextStep({ states }: Standing, wave: { name: string; from: string }): string {
-  const own = states.get(wave.name)?.release;
-  if (wave.from === 'build') return own ? 'takes the next build' : 'takes the first build';
+  const own = states.get(wave.name);
+  if (wave.from === 'build') return own?.release ? 'takes the next build' : 'takes the first build';
   const source = states.get(wave.from)?.release;
   if (source === undefined) return `waits for ${wave.from}`;
-  return JSON.stringify(own) === JSON.stringify(source) ? 'has what it copies' : `${short(source.commit)} from ${wave.from}`;
+  if (isSame(own?.release, source)) return 'has what it copies';
+  return `${short(source.commit)} from ${wave.from}${own?.rolledBack === source.commit ? ', which was taken back here' : ''}`;
 }
