@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { acquirerKey, type System } from './system.ts';
 
@@ -14,8 +15,8 @@ export interface Reconciled {
 const command = fileURLToPath(new URL('../../../tools/src/reconcile.ts', import.meta.url));
 
 export interface How {
-  /** Kills it with -9 when it prints that. */
-  killAt?: string;
+  /** Kills it with -9 as soon as this is so. */
+  killWhen?: () => Promise<boolean>;
   /** False where the acquirer answers questions and shows no ledger, as a real one. */
   showsLedger?: boolean;
 }
@@ -24,7 +25,7 @@ export interface How {
 export async function reconcile(
   system: System,
   args: string[] = [],
-  { killAt, showsLedger = true }: How = {},
+  { killWhen, showsLedger = true }: How = {},
 ): Promise<Reconciled> {
   const ledger = showsLedger ? { KASSA_ACQUIRER_URL: system.app('acquirer').http, KASSA_ACQUIRER_API_KEY: acquirerKey } : {};
   const child = spawn(process.execPath, [command, '--as', 'employee-17', ...args], {
@@ -33,12 +34,14 @@ export async function reconcile(
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      if (killAt !== undefined && output.includes(killAt)) child.kill('SIGKILL');
-    });
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   }
-  const code = await new Promise<number | null>((done) => child.once('close', done));
+  const ended = new Promise<number | null>((done) => child.once('close', done));
+  if (killWhen !== undefined) {
+    while (child.exitCode === null && !(await killWhen())) await sleep(50);
+    child.kill('SIGKILL');
+  }
+  const code = await ended;
   const all = output.split('\n').map((line) => line.trim());
   return { code, output, lines: (sign) => all.filter((line) => line.startsWith(`${sign} `)).map((line) => line.slice(2)) };
 }
