@@ -19,7 +19,7 @@ const adopt = (body: object, key: string = randomUUID()) =>
   operator('POST', '/v1/adopted-transactions', { reason, ...body }, { 'idempotency-key': key });
 const actsOn = async (transactionId: string) => {
   const { body } = await operator('GET', '/v1/audit/acts?limit=200');
-  return (body.items as { transactionId: string }[]).filter((act) => act.transactionId === transactionId);
+  return (body.items as { transactionId: string; act: string }[]).filter((act) => act.transactionId === transactionId);
 };
 
 /** A payment as an operator tells it, from the request a till made. */
@@ -60,9 +60,9 @@ describe('a purchase the acquirer has on record', () => {
     expect((await adopt(lost(request), key)).body.transaction).toEqual(first.body.transaction);
     expect((await adopt(lost(request))).body.transaction).toEqual(first.body.transaction);
     expect(await room.operations(request.transactionId)).toEqual(charged);
-    expect(await actsOn(request.transactionId)).toEqual([
+    const adopted = (await actsOn(request.transactionId)).filter(({ act }) => act === 'adopt');
+    expect(adopted).toEqual([
       expect.objectContaining({
-        act: 'adopt',
         actor: 'operator-1',
         outcome: 'SUCCEEDED',
         reason,
