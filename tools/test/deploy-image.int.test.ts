@@ -3,10 +3,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { eventually, freePort, testDatabase } from '@kassa/testing';
+import { eventually, freePort, nodeFlags, testDatabase } from '@kassa/testing';
 import { afterAll, expect, test } from 'vitest';
+import { podOf } from '../src/image/containers.ts';
 import { sbom } from '../src/image/sbom.ts';
 import { stageMigrate, stageRun, type Staged } from '../src/image/stage.ts';
+import { serviceNames } from '../src/services.ts';
 
 const workspace = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 // Outside the workspace, so that nothing is found that is not in the image.
@@ -74,4 +76,11 @@ test('The Dockerfile takes its base by argument and ends as nobody in particular
     ['node', 'migrate'],
   ]);
   expect(dockerfile.match(/^USER 10001:10001$/gm)).toHaveLength(2);
+});
+
+test.each(serviceNames)('%s has the heap in its pod that it has in every test, and three quarters of its memory', (app) => {
+  const country = { OIDC_ISSUER: 'https://login.kassa.example', ACQUIRER_URL: 'https://acquirer.example' };
+  const { env, memoryMiB } = podOf(workspace, app, 'run', 'any', country);
+  expect(env['NODE_OPTIONS']).toBe(nodeFlags.join(' '));
+  expect(nodeFlags).toContain(`--max-old-space-size=${memoryMiB * 0.75}`);
 });
