@@ -21,6 +21,7 @@ const help = `npm run image:check [-- options]     builds all images, looks into
 
   --base IMAGE        the base, by digest; default: KASSA_BASE_IMAGE, or one assembled from this machine's parts
   --postgres IMAGE    PostgreSQL 18; default: postgres:18
+  --seconds 10        how long 16 tills sell, to see how much memory that takes
   --only-sell         the images stand already; start them and sell
   --help
 
@@ -30,14 +31,16 @@ const targets: Target[] = ['run', 'migrate'];
 
 async function main(): Promise<void> {
   const [text, flag] = [{ type: 'string' }, { type: 'boolean' }] as const;
-  const { values } = parseArgs({ options: { base: text, postgres: text, 'only-sell': flag, help: flag } });
+  const { values } = parseArgs({ options: { base: text, postgres: text, seconds: text, 'only-sell': flag, help: flag } });
   if (values.help) return console.log(help);
   if (platform() !== 'linux') throw new Failure('Images are started on Linux only, where containers can be reached by address.');
   if (!hasDocker()) throw new Failure('There is no Docker engine; start one, then npm run image:check again.');
   if (!values['only-sell']) await buildAll(values.base ?? process.env['KASSA_BASE_IMAGE'] ?? assembleBase());
   const folder = mkdtempSync(join(tmpdir(), 'kassa-image-check-'));
   try {
-    await sellFromImages({ folder, workspace, postgres: values.postgres ?? 'postgres:18', imageOf, say });
+    const loadSeconds = Number(values.seconds ?? 10);
+    if (!(loadSeconds > 0)) throw new Failure('--seconds takes a number above 0.');
+    await sellFromImages({ folder, workspace, postgres: values.postgres ?? 'postgres:18', imageOf, say, loadSeconds });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

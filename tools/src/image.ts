@@ -64,7 +64,14 @@ async function stage(app: ServiceName, target: Target, epoch: number, revision: 
   return staged;
 }
 
+let commit: [number, string] | undefined;
+
+/** Its time in seconds and its id, as of the first time it is asked. */
 function lastCommit(): [number, string] {
+  return (commit ??= readLastCommit());
+}
+
+function readLastCommit(): [number, string] {
   const output = execFileSync('git', ['log', '-1', '--format=%ct %H'], { cwd: workspace, encoding: 'utf8' }).trim();
   const [epoch = '0', revision = 'unknown'] = output.split(' ');
   return [Number(epoch), revision];

@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { Failure } from '../failure.ts';
 import type { ServiceName } from '../services.ts';
@@ -119,10 +120,17 @@ export class Containers {
   }
 
   /** Memory in use, in MiB, without what the kernel would give back. */
-  memoryMiB(name: string): number {
-    const used = docker(['stats', '--no-stream', '--format', '{{.MemUsage}}', this.#name(name)]);
-    const [, number = '0', unit = 'MiB'] = /^([\d.]+)(\w+)/.exec(used) ?? [];
-    return Number(number) * (unit === 'GiB' ? 1024 : unit === 'KiB' ? 1 / 1024 : 1);
+  async memoryMiB(names: readonly string[]): Promise<Record<string, number>> {
+    const args = ['stats', '--no-stream', '--format', '{{.MemUsage}}', ...names.map((name) => this.#name(name))];
+    const { stdout } = await promisify(execFile)('docker', args);
+    const used = stdout
+      .trim()
+      .split('\n')
+      .map((line) => {
+        const [, number = '0', unit = 'MiB'] = /^([\d.]+)(\w+)/.exec(line) ?? [];
+        return Number(number) * (unit === 'GiB' ? 1024 : unit === 'KiB' ? 1 / 1024 : 1);
+      });
+    return Object.fromEntries(names.map((name, index) => [name, used[index] ?? 0]));
   }
 
   /** SIGTERM, and the code it ends with; SIGKILL after 45 seconds, as a pod's grace period has it. */

@@ -23,14 +23,16 @@ export interface SaleInput {
   postgres: string;
   imageOf: (app: ServiceName, target: Target) => string;
   say: (sentence: string) => void;
+  /** How long 16 tills sell, to see how much memory that takes. */
+  loadSeconds: number;
 }
 
 /**
  * Starts Kassa from its images and sells one cable: migrations first, then services, then the demo retailer through their own doors, a
- * sale in two requests paid by card and in cash, and a look at the stock. Then every service is told to end and must end well. Throws
- * Failure with a container's last words.
+ * sale in two requests paid by card and in cash, and a look at the stock. Then 16 tills sell for a while. At last every service is told
+ * to end and must end well. Throws Failure with a container's last words.
  */
-export async function sellFromImages({ folder, workspace, postgres, imageOf, say }: SaleInput): Promise<void> {
+export async function sellFromImages({ folder, workspace, postgres, imageOf, say, loadSeconds }: SaleInput): Promise<void> {
   const secrets = loadSecrets(folder);
   const containers = new Containers(join(folder, 'mounts'));
   let issuer: Issuer | undefined;
@@ -55,16 +57,18 @@ export async function sellFromImages({ folder, workspace, postgres, imageOf, say
       containers.start(app, { ...pod, env: { ...pod.env, NODE_ENV: 'development' } }, files[app], authority);
     }
     for (const app of serviceNames) await containers.ready(app, 60_000);
-    await sell(systemOf(folder, containers, issuer, secrets), workspace, say);
+    const system = systemOf(folder, containers, issuer, secrets);
+    await sell(system, workspace, say);
+    say(`16 tills sell for ${loadSeconds} s …`);
+    const peaks = await load(system, containers, loadSeconds);
 
     for (const app of serviceNames) {
       const { memoryMiB } = podOf(workspace, app, 'run', imageOf(app, 'run'), country);
-      const used = containers.memoryMiB(app);
       const { exitCode, isOutOfMemory, seconds } = containers.stop(app);
       if (exitCode !== 0 || isOutOfMemory)
         throw new Failure(`${app} ended with code ${exitCode}${isOutOfMemory ? ', out of memory' : ''}.`, containers.logs(app));
       console.log(
-        `${pc.green('✓')} ${app.padEnd(12)} held ${used.toFixed(0).padStart(3)} of ${memoryMiB} MiB, ended with code 0 after ${seconds.toFixed(1)} s`,
+        `${pc.green('✓')} ${app.padEnd(12)} held ${peaks[app].toFixed(0).padStart(3)} of ${memoryMiB} MiB, ended with code 0 after ${seconds.toFixed(1)} s`,
       );
     }
   } finally {
@@ -157,3 +161,28 @@ async function sell(system: System, workspace: string, say: SaleInput['say']): P
   });
   console.log(`${pc.green('✓')} Sold from the images; stock-lookup says ${before - 1} instead of ${before} on hand.`);
 }
+
+/** Sixteen tills of sixteen shops sell one sale after another; answers the most memory that was seen in each service, in MiB. */
+async function load(system: System, containers: Containers, seconds: number): Promise<Record<ServiceName, number>> {
+  const until = performance.now() + seconds * 1000;
+  const registers = Array.from({ length: 16 }, (_, index) => `dk-${String(index + 1).padStart(3, '0')}-01`);
+  const tills = registers.map(async (register) => {
+    const till = await openTill(system, register);
+    let sold = 0;
+    for (; performance.now() < until; sold++) await till.complete(await till.open([{ gtin: cable.gtin }]), cash);
+    return sold;
+  });
+  const peaks = perService(() => 0);
+  const watch = async () => {
+    do {
+      const held = await containers.memoryMiB(serviceNames);
+      for (const app of serviceNames) peaks[app] = Math.max(peaks[app], held[app] ?? 0);
+    } while (performance.now() < until);
+  };
+  const [sold] = await Promise.all([Promise.all(tills), watch()]);
+  const total = sold.reduce((sum, count) => sum + count, 0);
+  console.log(`${pc.green('✓')} 16 tills sold ${total} times in ${seconds} s.`);
+  return peaks;
+}
+
+const cash = [{ method: 'cash', amountMinor: 10_000 } as const];
