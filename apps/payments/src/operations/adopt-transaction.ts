@@ -8,7 +8,8 @@ import type { Act, BeginFollowUp, BeginPayment, Movement } from '../store.ts';
 import { answerOnce } from './answer-once.ts';
 import { askedBy as askedByFollowUp } from './continue-payment.ts';
 import { getIntentForService } from './get-intent.ts';
-import { lookInto, type Deps } from './settle-transaction.ts';
+import { resumeUnknown } from './resolve-unknown.ts';
+import type { Deps } from './settle-transaction.ts';
 import { askedBy, checkMethod } from './take-payment.ts';
 
 interface Lost {
@@ -52,8 +53,7 @@ export interface AdoptTransaction {
  */
 export async function adoptTransaction(deps: Deps, { said, actor, traceId, key, answer }: AdoptTransaction): Promise<Answer> {
   const { transactionId, intentId, reason } = said;
-  const known = await deps.store.find(transactionId);
-  if (known) return answer(await lookInto(deps, known));
+  if (await deps.store.find(transactionId)) return resumeUnknown(deps, { transactionId, actor, traceId, key, answer });
   const command = commandOf(said, actor);
   const asked = 'reference' in command ? askedBy(command) : askedByFollowUp(command);
   return answerOnce(deps, {
