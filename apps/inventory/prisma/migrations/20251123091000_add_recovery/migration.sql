@@ -14,6 +14,8 @@ DECLARE
   v_taken integer[];
   v_short jsonb;
 BEGIN
+  -- An id that is in no row yet has no row to be locked by, and the same request may come twice at once.
+  PERFORM pg_advisory_xact_lock(hashtextextended(p_id::text, 0));
   SELECT * INTO r FROM reservations WHERE id = p_id FOR NO KEY UPDATE;
   IF r.state = 'CONSUMED' THEN
     RETURN CASE WHEN (r.document_type, r.document_id) = (p_document_type, p_document_id)
