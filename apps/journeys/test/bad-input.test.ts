@@ -4,7 +4,6 @@ import { openApi, type Api, type Reply, type RequestOptions } from './api.ts';
 import { contentsOf } from './contents.ts';
 import { operationsOf, type Operation } from './operations.ts';
 import { services, startSystem, type ServiceName, type System } from './system.ts';
-import { openTill } from './till.ts';
 import { bodyFor, makeThings, pathTo, type Things } from './things.ts';
 
 // Whatever is sent to a write that should not have been sent gets a problem document with a 4xx status, and leaves every table as it was.
@@ -146,40 +145,5 @@ describe.each(services)('%s', (service) => {
 
   test('has every table as it was', async () => {
     expect(await contentsOf(system.databaseUrl(service))).toEqual(before.get(service));
-  });
-});
-
-describe('A key that was used is', () => {
-  const key = randomUUID();
-  let first: Reply;
-  let till: Api;
-
-  beforeAll(async () => {
-    till = (await openTill(system, 'dk-001-01', { role: 'supervisor' })).sales;
-    first = await till.post('/v1/sales', { lines: [{ sku: 'J000002' }] }, { key });
-  });
-
-  test('answered as the first time where the request is the same, however its members are ordered', async () => {
-    const again = await till.post('/v1/sales', '{"lines": [ {"sku":"J000002"} ]}', { key });
-    expect(again.headers.get('idempotency-replayed')).toBe('true');
-    expect({ status: again.status, body: again.body }).toEqual({ status: 201, body: first.body });
-  });
-
-  test('refused with another body', async () => {
-    const answer = await till.post('/v1/sales', { lines: [{ sku: 'J000003' }] }, { key });
-    expect(answer).toMatchObject({ status: 422, body: { code: 'idempotency-key-reused' } });
-  });
-
-  test("another caller's own", async () => {
-    const other = await openTill(system, 'dk-001-02');
-    expect((await other.sales.post('/v1/sales', { lines: [{ sku: 'J000002' }] }, { key })).body['id']).not.toBe(first.body['id']);
-  });
-
-  test('one act, however many send it at once', async () => {
-    const shared = randomUUID();
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () => till.post('/v1/sales', { lines: [{ sku: 'J000004' }] }, { key: shared })),
-    );
-    expect(new Set(answers.map(({ status, body }) => `${status} ${String(body['id'])}`)).size).toBe(1);
   });
 });

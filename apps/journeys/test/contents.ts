@@ -3,6 +3,9 @@ import pg from 'pg';
 /** Where the feed stands moves on with every heartbeat, whoever asks for what. */
 const restless = ['feed_position'];
 
+/** What an empty table holds. */
+export const noRows = '0 rows, none';
+
 /** The rows of every table of a database, as a count and a fingerprint of their contents. */
 export async function contentsOf(databaseUrl: string): Promise<Record<string, string>> {
   const client = new pg.Client({ connectionString: databaseUrl });
