@@ -61,6 +61,6 @@ async function listOf(name: string): Promise<Entry[]> {
 function parse(listed: string): Entry[] {
   return listed.split('\n').flatMap((line) => {
     const [, mode = '', size = '0', path = ''] = /^(\S+)\s+\S+\s+(\d+)\s+\S+\s+\S+\s+(.*)$/.exec(line) ?? [];
-    return mode === '' ? [] : [{ mode, size: Number(size), path }];
+    return mode === '' ? [] : [{ mode, size: Number(size), path: path.replace(/ (->|link to) .*$/, '') }];
   });
 }
