@@ -3,6 +3,12 @@ import type pg from 'pg';
 
 const tracer = trace.getTracer('kassa-database');
 
+const duration = metrics.getMeter('kassa-database').createHistogram('kassa_database_statement_duration_seconds', {
+  description: 'Time a statement took as the service saw it, the wait for a connection included',
+  unit: 's',
+  advice: { explicitBucketBoundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10] },
+});
+
 /**
  * Does work of the database in a span of its own where the request it serves is sampled; most are not, and pay nothing for it.
  * `text` holds no values. OpenTelemetry's package for pg costs as much as a statement itself, sampled or not.
@@ -22,12 +28,15 @@ export async function inSpan<T>(name: string, text: string, work: () => Promise<
   }
 }
 
-/** The same pool, whose statements are traced, Prisma's too. A transaction is traced by whoever runs it. */
+/** The same pool, whose statements are timed and traced, Prisma's too. A transaction is traced by whoever runs it. */
 export function traced(pool: pg.Pool): pg.Pool {
   const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
   const tracedQuery = (statement: string | { name?: string; text: string }, ...rest: unknown[]) => {
-    const { name, text } = typeof statement === 'string' ? { name: undefined, text: statement } : statement;
-    return inSpan(name ?? 'statement', text, () => query(statement, ...rest));
+    const { name = 'unnamed', text } = typeof statement === 'string' ? { text: statement } : statement;
+    const startedAt = performance.now();
+    return inSpan(name, text, () => query(statement, ...rest)).finally(() =>
+      duration.record((performance.now() - startedAt) / 1000, { statement: name }),
+    );
   };
   pool.query = tracedQuery as typeof pool.query;
   return pool;

@@ -156,6 +156,14 @@ function everyService(service: Service): Page['rows'] {
         },
       },
       {
+        title: 'Slowest statements, 95 % of them',
+        why: 'As the service saw them, the wait for a connection included.',
+        unit: 's',
+        queries: {
+          '{{statement}}': `topk(5, histogram_quantile(0.95, sum by (statement, le) (rate(kassa_database_statement_duration_seconds_bucket{${here}}[$__rate_interval]))))`,
+        },
+      },
+      {
         title: 'Restarts in an hour',
         unit: 'short',
         queries: {
