@@ -88,6 +88,27 @@ describe('a stream', () => {
     });
   });
 
+  test('goes on for a reader who was further with another process than this one has looked', async () => {
+    const memory = new MemoryFeed();
+    memory.lastSeq = 10;
+    await withFeed(memory, async (feed, signal) => {
+      await feed.changed(1_000, signal);
+      memory.lastSeq = 12;
+      const stream = streamChanges({ feed, events }, { epoch: 'e:1', afterSeq: 11 }, all, signal);
+      expect((await stream.next()).value).toMatchObject({ afterSeq: 11, throughSeq: 12 });
+      await stream.return(undefined);
+    });
+  });
+
+  test('ends for a reader who is ahead of all that was numbered', async () => {
+    const memory = new MemoryFeed();
+    memory.lastSeq = 10;
+    await withFeed(memory, async (feed, signal) => {
+      const stream = streamChanges({ feed, events }, { epoch: 'e:1', afterSeq: 11 }, all, signal);
+      await expect(stream.next()).rejects.toMatchObject({ code: 'feed-epoch-changed' });
+    });
+  });
+
   test('ends when what follows was forgotten while its reader was slow', async () => {
     const memory = new MemoryFeed();
     memory.lastSeq = 1_000;

@@ -25,6 +25,7 @@ export async function* streamChanges(
   signal: AbortSignal,
 ): AsyncGenerator<ChangeBatch> {
   let afterSeq = reader.afterSeq;
+  const cameAtMs = performance.now();
   let heardAtMs = -Infinity;
   let heardAsOf: Date | undefined;
   events.readerCame();
@@ -37,7 +38,12 @@ export async function* streamChanges(
         if (feed.state === undefined || performance.now() - feed.state.seenAtMs > blindMsMax) throw blind();
         continue;
       }
-      if (!canReadOn(state, { epoch: reader.epoch, afterSeq })) throw beganAnew();
+      if (!canReadOn(state, { epoch: reader.epoch, afterSeq })) {
+        // Another process may have numbered what this reader has: only a look since it came can tell that it went astray.
+        if (state.seenAtMs > cameAtMs) throw beganAnew();
+        await feed.changed(heartbeatMs, signal);
+        continue;
+      }
       if (afterSeq < state.lastSeq) {
         const changes = await feed.after(afterSeq, Math.min(batchMax, state.lastSeq - afterSeq));
         // What was there a moment ago has been pruned: the reader fell too far behind.
