@@ -68,8 +68,7 @@ test('Every route and method of every service has an objective, but for streams'
         name
           .split(' ')
           .at(-1)
-          ?.replaceAll(':', '::')
-          .replace(/\{(\w+)\}/g, ':$1') ?? '';
+          ?.replace(/\{(\w+)\}/g, ':$1') ?? '';
       return !routesOf(traffic).some(
         (route) => route.service === service && (route.label === end || route.label.endsWith(`/${end}`)),
       );

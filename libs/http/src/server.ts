@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { registerDocs, type Docs } from './docs.ts';
 import { problemOf, rawProblem, sendProblem } from './errors.ts';
 import type { Answer, Call, Route, RouteFunction } from './route.ts';
-import { observeRequests, traceIdOf } from './telemetry.ts';
+import { observeRequests, routeOf, traceIdOf } from './telemetry.ts';
 import { serializerCompiler, validatorCompiler } from './validation.ts';
 
 export interface KeyFacts {
@@ -250,7 +250,7 @@ function parseBodies(app: FastifyInstance): void {
 
 function fail(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const { problem, headers, known } = problemOf(error, request, traceIdOf(request));
-  const facts = { code: problem.code, route: request.routeOptions.url, method: request.method };
+  const facts = { code: problem.code, route: routeOf(request), method: request.method };
   if (!known) log.error({ ...facts, err: error }, 'a request met a bug');
   else if (known.kind.status >= 500) log.warn({ ...facts, err: known, cause: known.cause }, 'a request failed');
   if (problem.code === 'body-too-large') discardBody(request, reply);

@@ -82,6 +82,6 @@ function objectiveFor(service: string, call: string): ObjectiveName | 'none' {
   return exception?.objective ?? usual[service] ?? 'till';
 }
 
-/** As Fastify writes a path: `{id}` is `:id`, and a colon that is meant is two. */
-const httpLabel = (path: string) => path.replaceAll(':', '::').replace(/\{(\w+)\}/g, ':$1');
+/** As @kassa/http writes a path: `{id}` is `:id`. */
+const httpLabel = (path: string) => path.replace(/\{(\w+)\}/g, ':$1');
 const grpcLabel = (traffic: Traffic, service: string, method: string) => `${traffic.services[service]?.grpc?.service}/${method}`;
