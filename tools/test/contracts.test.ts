@@ -52,6 +52,11 @@ test('A field that changes its type is a breach', async () => {
   expect(await breaking(copy)).toContain('"on_hand"');
 });
 
+test('A call that is gone is a breach', async () => {
+  await change('kassa/inventory/v1/inventory.proto', '  rpc Release(ReleaseRequest) returns (ReleaseResponse);\n', '');
+  expect(await breaking(copy)).toContain('RPC "Release" on service "InventoryService" was deleted');
+});
+
 test('A message that breaks the style is found', async () => {
   await change('kassa/sales/v1/sales.proto', 'string reason = 2;', 'string Reason = 2;');
   expect(await buf(['lint'], copy)).toContain('lower_snake_case');
