@@ -195,7 +195,7 @@ describe('an unknown outcome is never guessed', () => {
   test('it takes longer than a till should wait: 202, where to ask, and the end comes by itself', async () => {
     const id = await open();
     room.payments.fail('purchase', 'unknown', ...Array.from({ length: 7 }, () => 'unknown' as const));
-    const waiting = await complete(id);
+    const waiting = await complete(id, undefined, till, 'key-of-a-till-told-to-wait');
     expect(waiting).toMatchObject({
       status: 202,
       body: { state: 'COMMITTING', nextAction: { action: 'wait', poll: { url: `/v1/sales/${id}`, everyMs: 1000 } } },
@@ -204,6 +204,13 @@ describe('an unknown outcome is never guessed', () => {
     expect((await till.get(`/v1/sales/${id}`)).body.nextAction.action).toBe('wait');
     await atRest(id, 'COMPLETED');
     expect(room.payments.netMinor(id)).toBe(14924);
+    expect((await till.get(`/v1/sales/${id}`)).body.nextAction).toMatchObject({
+      action: 'hand-over',
+      text: expect.stringContaining('or was 202, send it again with its key'),
+    });
+    const paid = await complete(id, undefined, till, 'key-of-a-till-told-to-wait');
+    expect([paid.status, paid.body.receiptText]).toEqual([200, expect.not.stringContaining('*** KOPI ***')]);
+    expect((await till.get(`/v1/sales/${id}/receipt`)).body.receiptText).toContain('*** KOPI ***');
   });
 });
 

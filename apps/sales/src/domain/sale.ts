@@ -191,7 +191,10 @@ export function nextAction(sale: Sale): NextAction {
         poll: { url, everyMs: 1_000, forMs: pollForMs },
       };
     case 'COMPLETED':
-      return { action: 'hand-over', text: `The sale is paid. Print the receipt (GET ${url}/receipt) and hand over the goods.` };
+      return {
+        action: 'hand-over',
+        text: `The sale is paid. Print its receipt and hand over the goods. The receipt is in the answer to the request that completed the sale; where that was lost, or was 202, send it again with its key. GET ${url}/receipt prints copies.`,
+      };
     case 'ABORTED':
       return { action: 'none', text: 'The sale was undone by an operator; nothing is owed. Begin a new sale.' };
     case 'ABANDONED':
