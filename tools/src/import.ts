@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import colors from 'picocolors';
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   if (values.help || positionals.length === 0) return console.log(help);
   // npm runs scripts in the workspace's root, and tells where it was called.
   const files = positionals.map((file) => resolve(process.env['INIT_CWD'] ?? '.', file));
-  const missing = files.find((file) => !existsSync(file));
+  const missing = files.find((file) => !statSync(file, { throwIfNoEntry: false })?.isFile());
   if (missing !== undefined) throw new Failure(`There is no file ${missing}.`);
   const inputs = files.map((file) => ({ file, kind: kindOf(file) }));
   inputs.sort((one, other) => importOrder.indexOf(one.kind) - importOrder.indexOf(other.kind));

@@ -80,6 +80,7 @@ describe('with all of Kassa running', () => {
       sentence: /package.json begins with .* which is no header row Kassa knows: shops \(shop_id/,
     },
     { args: ['import.ts', 'nowhere.csv'], sentence: /^There is no file .*nowhere.csv.\n$/ },
+    { args: ['import.ts', 'data'], sentence: /^There is no file .*data.\n$/ },
     { args: ['token.ts', '--role', 'king'], sentence: /^There is no role "king"; there are cashier, / },
   ])('$args is refused in one sentence', async ({ args: [file = '', ...args], sentence }) => {
     const { code, text } = await run(file, ...args);
