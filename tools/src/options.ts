@@ -43,6 +43,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv, workspace: s
   if (values.ephemeral && values.reset) throw new Failure('An ephemeral system has nothing to --reset.');
   if (values.ephemeral && values.ports !== undefined)
     throw new Failure('An ephemeral system takes free ports; leave out --ports.');
+  if (values.ephemeral && env['KASSA_DATABASE_URL'])
+    throw new Failure('An ephemeral system brings its own PostgreSQL, which goes with it; leave out KASSA_DATABASE_URL.');
   const all = Object.keys(services) as ServiceName[];
   const except = values.except === undefined ? [] : names(values.except, '--except');
   const run = values.only === undefined ? all.filter((name) => !except.includes(name)) : names(values.only, '--only');

@@ -46,6 +46,12 @@ describe('npm start', () => {
     { args: 'sales', sentence: "Unexpected argument 'sales'; npm start -- --help tells all options." },
   ])('refuses $args', ({ args, sentence }) => expect(() => read(args)).toThrow(sentence));
 
+  test('refuses to leave an ephemeral system behind on a PostgreSQL that stays', () => {
+    expect(() => read('--ephemeral', { KASSA_DATABASE_URL: 'postgresql://me@db/postgres' })).toThrow(
+      /leave out KASSA_DATABASE_URL/,
+    );
+  });
+
   test('refuses an address that is no PostgreSQL', () => {
     expect(() => read('', { KASSA_DATABASE_URL: 'mysql://x' })).toThrow(/KASSA_DATABASE_URL is not an address like/);
   });
