@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { businessDate, country, countryCodes, isCountryCode, vatRate } from '@kassa/countries';
 import { parse } from 'csv-parse/sync';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 
 const folder = join(import.meta.dirname, '../../data');
 const files = ['opening-stock.csv', 'prices.csv', 'products.csv', 'registers.csv', 'shops.csv', 'territories.csv'];
@@ -30,6 +30,7 @@ const flagship = products[0]?.sku ?? '';
 describe('the files', () => {
   test('are what make-data writes, byte for byte', () => {
     const again = mkdtempSync(join(tmpdir(), 'kassa-data-'));
+    onTestFinished(() => rmSync(again, { recursive: true }));
     execFileSync(process.execPath, [join(import.meta.dirname, '../src/make-data.ts'), again]);
     expect(readdirSync(again).sort()).toEqual(files);
     expect(files.filter((file) => !readFileSync(join(again, file)).equals(readFileSync(join(folder, file))))).toEqual([]);

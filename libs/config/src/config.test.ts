@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { setImmediate } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { address, durationMs, loadConfig, port, secret, secrets, url } from './index.ts';
 
@@ -43,6 +43,7 @@ test('All faults are told at once, and no value of a setting', () => {
 /** A mounted volume as kubelet makes it: `key` points into `..data`, which points to a folder that is never written again. */
 function mountedVolume(first: string) {
   const volume = mkdtempSync(join(tmpdir(), 'kassa-config-'));
+  onTestFinished(() => rmSync(volume, { recursive: true }));
   let version = 0;
   const put = (text: string) => {
     const folder = `..${version++}`;
