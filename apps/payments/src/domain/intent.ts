@@ -78,9 +78,6 @@ export interface Intent {
 export const channels = ['store', 'web'] as const;
 export type Channel = (typeof channels)[number];
 
-/** ISO 4217 for "no currency": that of an intent canceled before its amount was known. */
-export const noCurrency = 'XXX';
-
 /**
  * The legal moves: in which states a command may go ahead. What a row allows may still be refused by an amount.
  * Cancel is allowed where there is nothing left to cancel, too: it then changes nothing.
