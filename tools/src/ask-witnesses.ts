@@ -14,8 +14,6 @@ import type { Target } from './target.ts';
 export async function askWitnesses(target: Target, token: string, progress: (sentence: string) => void): Promise<Witnesses> {
   const { sales, payments, inventory, acquirer } = target.urls;
   const count = (what: string, read: number) => progress(`${read.toLocaleString('en')} ${what} read`);
-  progress('inventory adds up its levels');
-  const levels = await read<LevelsWitness>(`${inventory}/v1/audit/levels`, token);
   return {
     transactions: pages<TransactionWitness>(`${payments}/v1/audit/transactions`, token, count.bind(null, 'transactions')),
     ledger:
@@ -24,7 +22,7 @@ export async function askWitnesses(target: Target, token: string, progress: (sen
         : pages<OperationWitness>(`${acquirer}/v1/ledger`, target.acquirerApiKey, count.bind(null, 'operations of the acquirer')),
     reservations: pages<ReservationWitness>(`${inventory}/v1/audit/reservations`, token, count.bind(null, 'reservations')),
     sales: pages<SaleWitness>(`${sales}/v1/audit/sales`, token, count.bind(null, 'sales')),
-    levels,
+    levels: pages<LevelsWitness>(`${inventory}/v1/audit/levels`, token, count.bind(null, 'shops with their levels')),
   };
 }
 

@@ -216,9 +216,10 @@ export const TextPosition = z.string();
 
 // Audit.
 
-export const LevelsAudit = z
-  .object({
-    checkedLevels: units('levels compared with what they are the sum of', 30000),
+export const LevelsAudit = pageOf(
+  z.object({
+    shopId,
+    checkedLevels: units('levels of the shop compared with what they are the sum of', 500),
     violations: z
       .array(
         z.object({
@@ -234,8 +235,8 @@ export const LevelsAudit = z
         }),
       )
       .meta({ description: 'at most 1,000 are named' }),
-  })
-  .meta({ id: 'LevelsAudit' });
+  }),
+).meta({ id: 'LevelsAudit' });
 export const PrivilegedActs = pageOf(
   z.object({
     actId: z.int().meta({ example: 12 }),

@@ -11,6 +11,7 @@ import {
   type ReservationOutcome,
   type ReserveRequest,
 } from './domain/reservation.ts';
+import type { ShopAudit } from './domain/shop-audit.ts';
 import type { PrismaClient } from './gen/prisma/client.ts';
 import { createFeed, type SnapshotHeader, type SnapshotRows } from './store/feed.ts';
 import { createImports } from './store/imports.ts';
@@ -163,9 +164,9 @@ export function createStore(db: Database, prisma: PrismaClient) {
         changedAt: changedAt.toISOString(),
       }));
     },
-    /** Levels that are not what they are the sum of, from one snapshot of all. */
-    async auditLevels(): Promise<unknown> {
-      return (await db.query<{ result: unknown }>(auditLevels, [])).rows[0]?.result;
+    /** Of the first shop after this one: its levels that are not what they are the sum of, from one snapshot. */
+    async auditShopAfter(shopId: string): Promise<ShopAudit | undefined> {
+      return (await db.query<{ result: ShopAudit | null }>(auditLevels, [shopId])).rows[0]?.result ?? undefined;
     },
 
     // Master data.
@@ -265,7 +266,7 @@ const changeProduct = toCommand('change_product_v1', 6, 'product', ['done']);
 
 const ping = { name: 'ping', text: 'SELECT 1' };
 const expireReservations = { name: 'expire_reservations', text: 'SELECT expire_reservations_v1($1, $2, $3) AS expired' };
-const auditLevels = { name: 'audit_levels', text: 'SELECT audit_levels_v1() AS result' };
+const auditLevels = { name: 'audit_levels', text: 'SELECT audit_levels_v2($1) AS result' };
 
 function toReservation(found: {
   id: string;

@@ -569,3 +569,30 @@ test('after all of this every level is what its movements and reservations say',
   const { rows } = await room.db.query<{ id: string }>('SELECT id FROM reservations ORDER BY id');
   expect(audited).toEqual(rows.map(({ id }) => id));
 });
+
+test('a level that does not add up is found, also in a shop nobody knows, and where there is no level at all', async () => {
+  const found = (shopId: string, sku: string, problem: string, numbers: object) => ({
+    ...{ shopId, sku, problem, onHand: 0, reserved: 0, movements: 0, reservations: 0 },
+    ...numbers,
+  });
+  // Past every constraint, as a bad disk or a hand in the database would.
+  const id = randomUUID();
+  await room.db.query(`BEGIN; SET LOCAL session_replication_role = replica;
+    INSERT INTO stock_levels (shop_id, sku, on_hand) VALUES ('xx-001', 'GHOST', 2);
+    INSERT INTO stock_movements (shop_id, sku, type, delta, document_type, document_id, subject)
+      VALUES ('xx-002', 'GHOST', 'FOUND', 3, 'a', 'b', 'c');
+    INSERT INTO reservations (id, shop_id, state, subject, role) VALUES ('${id}', 'xx-003', 'FIRM', 'a', 'b');
+    INSERT INTO reservation_lines (reservation_id, sku, quantity) VALUES ('${id}', 'GHOST', 4); COMMIT`);
+  const sums = 'on-hand-is-not-the-sum-of-movements';
+  expect(await violations(room)).toEqual([
+    found('xx-001', 'GHOST', sums, { onHand: 2 }),
+    found('xx-002', 'GHOST', sums, { movements: 3 }),
+    found('xx-003', 'GHOST', 'reserved-is-not-the-sum-of-reservations', { reservations: 4 }),
+  ]);
+  const { body } = await operator('/v1/audit/levels?limit=1');
+  expect(body).toMatchObject({ items: [{ shopId: 'dk-001', violations: [] }], next: expect.any(String) });
+  const { rows } = await room.db.query("SELECT count(*)::int AS levels FROM stock_levels WHERE shop_id = 'dk-001'");
+  expect(body.items[0].checkedLevels).toBe(rows[0].levels);
+  const second = await operator(`/v1/audit/levels?limit=1&cursor=${body.next}`);
+  expect(second.body.items).toMatchObject([{ shopId: 'dk-002' }]);
+});

@@ -206,5 +206,12 @@ export async function levelOf(room: Room, sku: string, shopId = 'dk-001'): Promi
 
 /** What the witness says is wrong; nothing, if all is well. */
 export async function violations(room: Room): Promise<unknown[]> {
-  return (await caller(room)('/v1/audit/levels')).body.violations;
+  const found: unknown[] = [];
+  let next: string | undefined = '/v1/audit/levels?limit=200';
+  while (next !== undefined) {
+    const page: Reply = await caller(room)(next);
+    found.push(...page.body.items.flatMap((shop: { violations: unknown[] }) => shop.violations));
+    next = /<(.*)>; rel="next"/.exec(page.headers.get('link') ?? '')?.[1];
+  }
+  return found;
 }

@@ -14,7 +14,7 @@ export interface Books {
   sales: SaleWitness[];
   transactions: TransactionWitness[];
   reservations: ReservationWitness[];
-  levels: LevelsWitness;
+  levels: LevelsWitness[];
   ledger: OperationWitness[];
 }
 
@@ -24,7 +24,7 @@ export async function readBooks(system: System): Promise<Books> {
     sales: await system.api('sales').all<SaleWitness>('/v1/audit/sales'),
     transactions: await system.api('payments').all<TransactionWitness>('/v1/audit/transactions'),
     reservations: await inventory.all<ReservationWitness>('/v1/audit/reservations'),
-    levels: (await inventory.get('/v1/audit/levels')).body as unknown as LevelsWitness,
+    levels: await inventory.all<LevelsWitness>('/v1/audit/levels'),
     ledger: await system.api('acquirer').all<OperationWitness>('/v1/ledger'),
   };
 }

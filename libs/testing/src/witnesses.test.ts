@@ -12,7 +12,7 @@ interface World {
   sales: SaleWitness[];
   transactions: TransactionWitness[];
   reservations: ReservationWitness[];
-  levels: LevelsWitness;
+  levels: LevelsWitness[];
   ledger: OperationWitness[];
 }
 
@@ -137,7 +137,10 @@ function agreeing(): World {
       transaction('t-order', 'i-order', { method: 'online', reference: 'order:7' }),
     ],
     reservations: [reservation('split', {}), reservation('captured', {}), reservation('reopened', { state: 'RELEASED' })],
-    levels: { checkedLevels: 3, violations: [] },
+    levels: [
+      { shopId: 'dk-001', checkedLevels: 2, violations: [] },
+      { shopId: 'dk-002', checkedLevels: 1, violations: [] },
+    ],
     ledger: [
       operation('t-card', {}),
       operation('t-auth', { kind: 'authorise' }),
@@ -405,9 +408,9 @@ const faults: [what: string, change: (world: World) => void, reports: [law: stri
   [
     'levels that do not add up',
     (world) => {
-      world.levels.violations.push({ shopId: 'dk-001', sku: 'E1', problem: 'on hand 3, movements 4' });
+      world.levels[1]?.violations.push({ shopId: 'dk-002', sku: 'E1', problem: 'on hand 3, movements 4' });
     },
-    [['levels-add-up', 'E1 in shop dk-001: on hand 3, movements 4']],
+    [['levels-add-up', 'E1 in shop dk-002: on hand 3, movements 4']],
   ],
 ];
 

@@ -64,8 +64,9 @@ export interface ReservationWitness {
   lines: StockWitness[];
 }
 
-/** What inventory found when it added up its movements and reservations against its levels. */
+/** What inventory found when it added up the movements and reservations of a shop against its levels. */
 export interface LevelsWitness {
+  shopId: string;
   checkedLevels: number;
   violations: { shopId: string; sku: string; problem: string }[];
 }
@@ -88,7 +89,7 @@ export interface Witnesses {
   sales: Stream<SaleWitness>;
   transactions: Stream<TransactionWitness>;
   reservations: Stream<ReservationWitness>;
-  levels: LevelsWitness;
+  levels: Stream<LevelsWitness>;
   /** Undefined where the acquirer does not show its ledger. */
   ledger: Stream<OperationWitness> | undefined;
 }
@@ -165,7 +166,7 @@ export async function compareWitnesses(witnesses: Witnesses): Promise<Comparison
     completedSales: 0,
     transactions: 0,
     reservations: 0,
-    levels: witnesses.levels.checkedLevels,
+    levels: 0,
     operations: 0,
   };
   const movements = new Map<string, Movement>();
@@ -196,11 +197,12 @@ export async function compareWitnesses(witnesses: Witnesses): Promise<Comparison
   for (const [id, payment] of payments) comparePayment(id, payment, tell);
   for (const reservation of reservations.values()) compareReservation(reservation, tell);
   for (const [registerId, numbers] of receipts) compareReceipts(registerId, numbers, tell);
-  for (const { shopId, sku, problem, ...more } of witnesses.levels.violations) {
-    tell(
-      'levels-add-up',
-      `${sku} in shop ${shopId}: ${problem}${Object.keys(more).length > 0 ? ` ${JSON.stringify(more)}` : ''}`,
-    );
+  for await (const shop of witnesses.levels) {
+    counts.levels += shop.checkedLevels;
+    for (const { shopId, sku, problem, ...more } of shop.violations) {
+      const numbers = Object.keys(more).length > 0 ? ` ${JSON.stringify(more)}` : '';
+      tell('levels-add-up', `${sku} in shop ${shopId}: ${problem}${numbers}`);
+    }
   }
   const order = Object.keys(witnessLaws);
   return { violations: violations.sort((a, b) => order.indexOf(a.law) - order.indexOf(b.law)), counts };

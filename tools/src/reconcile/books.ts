@@ -15,7 +15,7 @@ export interface Books {
   sales: SaleWitness[];
   transactions: TransactionWitness[];
   reservations: ReservationWitness[];
-  levels: LevelsWitness;
+  levels: LevelsWitness[];
   /** In the order in which it was asked for; undefined where the acquirer does not show its ledger. */
   ledger: OperationWitness[] | undefined;
 }
@@ -31,12 +31,13 @@ export interface Look {
  */
 export async function lookAtBooks(target: Target, token: string, progress: (sentence: string) => void): Promise<Look> {
   const asked = await askWitnesses(target, token, progress);
+  const levels = await all(asked.levels);
   const transactions = await all(asked.transactions);
   const ledger = asked.ledger && (await all(asked.ledger));
   const reservations = await all(asked.reservations);
   const sales = await all(asked.sales);
   progress('');
-  const books = { sales, transactions, reservations, levels: asked.levels, ledger };
+  const books = { sales, transactions, reservations, levels, ledger };
   return { books, comparison: await compareWitnesses(books) };
 }
 

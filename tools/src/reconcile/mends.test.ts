@@ -67,7 +67,7 @@ const books = (more: Partial<Books> = {}): Books => ({
   sales: [sale()],
   transactions: [transaction()],
   reservations: [reservation()],
-  levels: { checkedLevels: 1, violations: [] },
+  levels: [{ shopId: 'dk-001', checkedLevels: 1, violations: [] }],
   ledger: [operation()],
   ...more,
 });

@@ -1,16 +1,24 @@
-import { decodeCursor, toPage } from '@kassa/http';
+import { decodeCursor, encodeCursor, toPage } from '@kassa/http';
 import * as schemas from '../http-schemas.ts';
+import { auditLevels } from '../operations/audit-levels.ts';
 import { operators, paged, type HttpDeps, type Server } from './answers.ts';
 
 export function auditRoutes(server: Server, deps: HttpDeps): void {
   server.route({
     method: 'GET',
     url: '/v1/audit/levels',
-    summary: 'Whether every level is the sum of its movements and open reservations',
+    summary: 'Whether every level is the sum of its movements and open reservations, shop by shop',
     tags: ['audit'],
     roles: operators,
+    query: schemas.PageQuery,
     responses: { 200: schemas.LevelsAudit },
-    handler: async () => ({ status: 200, body: await deps.store.auditLevels() }),
+    errors: ['cursor-invalid'],
+    handler: async ({ query: { limit, cursor } }) => {
+      const after = decodeCursor(cursor, schemas.TextPosition) ?? '';
+      const { shops, isLast } = await auditLevels(deps, { after, limit });
+      const next = isLast ? {} : { next: encodeCursor(shops.at(-1)?.shopId) };
+      return paged('/v1/audit/levels', { limit }, { items: shops, ...next });
+    },
   });
   server.route({
     method: 'GET',
