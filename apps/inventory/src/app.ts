@@ -49,7 +49,7 @@ export async function createApp(config: Config, log: Logger, overrides: Partial<
   const store = createStore(database, prisma);
   const events = createEvents(log);
   const feed = new ChangeFeed({ store, events, pollMs: config.FEED_POLL_MS });
-  const grpc = createGrpcServer({ log, authenticate });
+  const grpc = createGrpcServer({ log, authenticate, isReady: () => health.isReady() });
   const deps = {
     store,
     events,

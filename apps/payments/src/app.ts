@@ -67,7 +67,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     readKey: (facts) => readKey({ ...facts, now: now(), retentionDays }),
   });
   routes(http, deps);
-  const grpc = createGrpcServer({ log, authenticate });
+  const grpc = createGrpcServer({ log, authenticate, isReady: () => health.isReady() });
   grpc.add(paymentsDefinition, implementation(deps), paymentsReflection);
   const health = createHealth({
     async database() {

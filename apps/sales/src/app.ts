@@ -98,7 +98,7 @@ export async function createApp(config: Config, log: Logger, overrides: Partial<
     readKey: (facts) => readKey({ ...facts, now: new Date(), retentionDays }),
   });
   routes(http, deps);
-  const grpc = createGrpcServer({ log, authenticate });
+  const grpc = createGrpcServer({ log, authenticate, isReady: () => health.isReady() });
   grpc.add(salesDefinition, implementation(deps), salesReflection);
 
   const health = createHealth({

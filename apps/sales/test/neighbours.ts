@@ -207,7 +207,7 @@ export async function startInventory(
     return held;
   }
 
-  const server = createGrpcServer({ log, authenticate });
+  const server = createGrpcServer({ log, authenticate, isReady: async () => true });
   server.add(
     inventoryDefinition,
     {
@@ -386,7 +386,7 @@ export async function startPayments(
         return answer;
       });
 
-  const server = createGrpcServer({ log, authenticate });
+  const server = createGrpcServer({ log, authenticate, isReady: async () => true });
   server.add(
     paymentsDefinition,
     {

@@ -76,7 +76,7 @@ export async function createApp(config: Config, log: Logger, overrides: Partial<
     readKey: (facts) => readKey({ ...facts, now: new Date(), retentionDays: 7 }),
   });
   routes(http, deps);
-  const grpc = createGrpcServer({ log, authenticate });
+  const grpc = createGrpcServer({ log, authenticate, isReady: () => health.isReady() });
   grpc.add(stockLookupDefinition, implementation(deps), stockLookupReflection);
   const health = createHealth({
     async database() {

@@ -71,7 +71,7 @@ export class TestInventory {
   /** Listens, the second time at the same port. */
   async start(): Promise<void> {
     const authenticate = createAuthenticator({ issuer: this.#issuer, audience: 'kassa', jwksUri: `${this.#issuer}/jwks` });
-    this.#server = createGrpcServer({ log: { warn() {}, error() {} }, authenticate });
+    this.#server = createGrpcServer({ log: { warn() {}, error() {} }, authenticate, isReady: async () => true });
     const unused = () => Promise.reject(new KassaError('unavailable'));
     this.#server.add(
       inventoryDefinition,

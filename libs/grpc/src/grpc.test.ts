@@ -3,11 +3,14 @@ import { salesDefinition, salesReflection } from '@kassa/contracts/sales';
 import { KassaError } from '@kassa/problem';
 import { createChannel, createClient as createPlainClient, Metadata, Status } from 'nice-grpc';
 import { HealthDefinition } from 'nice-grpc-server-health';
+import { ServerReflectionService } from 'nice-grpc-server-reflection';
+import reflection from 'nice-grpc-server-reflection/lib/proto/grpc/reflection/v1/reflection_pb.js';
 import { createClient, createGrpcServer, type GrpcServer } from './index.ts';
 
 let server: GrpcServer;
 let address: string;
 let cancelled = 0;
+let isReady = true;
 
 beforeAll(async () => {
   server = createGrpcServer({
@@ -16,6 +19,7 @@ beforeAll(async () => {
       if (authorization === undefined) throw new KassaError('unauthenticated');
       return { roles: [authorization.replace('Bearer ', '')] };
     },
+    isReady: async () => isReady,
   });
   server.add(
     salesDefinition,
@@ -72,10 +76,48 @@ test('A neighbour that is down is unavailable', async () => {
   close();
 });
 
-test('Health answers without a token', async () => {
+test.each([
+  { asked: 'the server', service: '' },
+  { asked: 'one of its services', service: 'kassa.sales.v1.SalesService' },
+])('Health says of $asked whether it is ready, without a token', async ({ service }) => {
   const channel = createChannel(address);
-  expect(await createPlainClient(HealthDefinition, channel).check({ service: '' }, { metadata: Metadata() })).toMatchObject({
-    status: 1,
-  });
+  const ask = async () => (await createPlainClient(HealthDefinition, channel).check({ service })).status;
+  expect(await ask()).toBe(1);
+  isReady = false;
+  expect(await ask().finally(() => (isReady = true))).toBe(2);
+  channel.close();
+});
+
+test('Health knows no service that is not here', async () => {
+  const channel = createChannel(address);
+  const asked = createPlainClient(HealthDefinition, channel).check({ service: 'kassa.payments.v1.PaymentsService' });
+  await expect(asked).rejects.toMatchObject({ code: Status.NOT_FOUND });
+  channel.close();
+});
+
+test('Who watches health hears that the server is not ready any more', async () => {
+  const channel = createChannel(address);
+  const heard: (number | undefined)[] = [];
+  for await (const { status } of createPlainClient(HealthDefinition, channel).watch({ service: '' })) {
+    heard.push(status);
+    isReady = false;
+    if (heard.length === 2) break;
+  }
+  isReady = true;
+  expect(heard).toEqual([1, 2]);
+  channel.close();
+});
+
+test('Reflection lists the service and describes it, without a token', async () => {
+  const channel = createChannel(address);
+  async function* questions() {
+    yield new reflection.ServerReflectionRequest().setListServices('*');
+    yield new reflection.ServerReflectionRequest().setFileContainingSymbol('kassa.sales.v1.SalesService');
+  }
+  const told = [];
+  for await (const answer of createPlainClient(ServerReflectionService, channel).serverReflectionInfo(questions()))
+    told.push(answer.toObject());
+  expect(told[0]?.listServicesResponse?.serviceList).toContainEqual({ name: 'kassa.sales.v1.SalesService' });
+  expect(told[1]?.fileDescriptorResponse?.fileDescriptorProtoList).not.toEqual([]);
   channel.close();
 });

@@ -9,9 +9,10 @@ import {
 } from 'nice-grpc';
 import { isAbortError } from 'abort-controller-x';
 import type { CompatServiceDefinition } from 'nice-grpc';
-import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
+import { HealthDefinition } from 'nice-grpc-server-health';
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
 import { errorMetadataKey, isKassaError, KassaError, toWire } from '@kassa/problem';
+import { healthService } from './health.ts';
 import { traceServerCall, within } from './telemetry.ts';
 
 export interface Log {
@@ -23,6 +24,8 @@ export interface GrpcServerOptions {
   log: Log;
   /** Turns the authorization metadata into a caller, or throws unauthenticated. Only the role `service` may call. */
   authenticate(authorization: string | undefined): Promise<{ roles: readonly string[] }>;
+  /** Whether this process can serve now, for grpc.health.v1. */
+  isReady(): Promise<boolean>;
 }
 
 /** What reflection shows of a service, see @kassa/contracts. */
@@ -54,14 +57,18 @@ const duration = metrics.getMeter('kassa-grpc').createHistogram('kassa_grpc_serv
 /** The gRPC server every service has: service tokens, KassaErrors on the wire, metrics, grpc.health.v1 and reflection. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const drain = new AbortController();
-  const health = HealthState();
+  const names = new Set<string>();
   const server = createServer({ 'grpc.max_receive_message_length': 1_048_576 }).use((call, context) =>
     serve(call, context, options),
   );
-  server.add(HealthDefinition, HealthServiceImpl(health));
+  server.add(
+    HealthDefinition,
+    healthService(names, () => options.isReady(), drain.signal),
+  );
 
   return {
     add(definition, implementation, reflection) {
+      names.add(reflection.service);
       server.add(definition, implementation as never);
       server.add(ServerReflectionService, ServerReflection(reflection.protoset(), [reflection.service]));
     },
