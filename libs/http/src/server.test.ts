@@ -105,9 +105,14 @@ test('A bug tells the client nothing but a trace id', async () => {
   expect(reply.body).not.toContain('secret inside');
 });
 
-test('A reader that has the current version gets 304', async () => {
-  const reply = await server.inject({ url: '/v1/things/1', headers: { authorization: 'maker', 'if-none-match': '"5"' } });
-  expect([reply.statusCode, reply.body]).toEqual([304, '']);
+test.each([
+  { has: 'the current version', tags: '"5"', status: 304 },
+  { has: 'one that a proxy made weak', tags: 'W/"5"', status: 304 },
+  { has: 'it among others', tags: '"4", "5"', status: 304 },
+  { has: 'an older one', tags: '"4"', status: 200 },
+])('A reader that has $has gets $status', async ({ tags, status }) => {
+  const reply = await server.inject({ url: '/v1/things/1', headers: { authorization: 'maker', 'if-none-match': tags } });
+  expect([reply.statusCode, reply.headers['etag'], reply.body === '']).toEqual([status, '"5"', status === 304]);
 });
 
 test('A change without If-Match is 428, with it the version reaches the handler', async () => {

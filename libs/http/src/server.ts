@@ -209,12 +209,17 @@ function whenClientIsGone(reply: FastifyReply): AbortSignal {
 
 function send(request: FastifyRequest, reply: FastifyReply, answer: Answer): FastifyReply {
   const headers = answer.headers ?? {};
-  if (request.method === 'GET' && headers['etag'] !== undefined && request.headers['if-none-match'] === headers['etag']) {
+  if (request.method === 'GET' && isKnown(request.headers['if-none-match'], headers['etag']))
     return reply.code(304).headers(headers).send();
-  }
   reply.code(answer.status).headers(headers);
   if (answer.status >= 400) return reply.type('application/problem+json').send(JSON.stringify(answer.body));
   return answer.body === undefined ? reply.send() : reply.send(answer.body);
+}
+
+/** Whether If-None-Match names the tag (RFC 9110 §13.1.2): one of a list, or one that a compressing proxy has made weak, will do. */
+function isKnown(ifNoneMatch: string | undefined, etag: string | undefined): boolean {
+  if (ifNoneMatch === undefined || etag === undefined) return false;
+  return ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
 }
 
 /** If-Match as the version it names (RFC 9110 §13.1.1; one strong tag). Errors: precondition-required, precondition-failed. */
