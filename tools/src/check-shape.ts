@@ -120,9 +120,12 @@ function projects(workspace: string): string[] {
     .sort();
 }
 
-/** One version of each package: the root names it, projects say "*". */
+/** One version of each package: the root names it, and no range of them; projects say "*". */
 function checkVersions(workspace: string): string[] {
-  return projects(workspace).flatMap((project) => {
+  const ranges = Object.entries(readManifest(workspace).devDependencies ?? {})
+    .filter(([, version]) => !/^(npm:.+@)?\d+\.\d+\.\d+(-[\w.-]+)?$/.test(version))
+    .map(([name, version]) => `The root's package.json takes ${name} ${version}; name one version.`);
+  const versions = projects(workspace).flatMap((project) => {
     const { dependencies, devDependencies } = readManifest(join(workspace, project));
     return Object.entries({ ...dependencies, ...devDependencies })
       .filter(([, version]) => version !== '*')
@@ -131,6 +134,7 @@ function checkVersions(workspace: string): string[] {
           `${project} asks for ${name} ${version}; versions stand in the root's package.json only, so say "*".`,
       );
   });
+  return [...ranges, ...versions];
 }
 
 /** Given by the root to every project's tests. */
@@ -170,13 +174,30 @@ function checkDeclarations(workspace: string): string[] {
   });
 }
 
-/** A dependency is a decision: each stands by name in a record under docs/adr. */
+/** The record whose table lists packages by what they are for. */
+const packagesRecord = 'docs/adr/0001-workspace-and-toolchain.md';
+
+/** A dependency is a decision: each stands by name in a record under docs/adr, and none is listed that is not taken. */
 function checkDecisions(workspace: string): string[] {
   const records = globSync('docs/adr/*.md', { cwd: workspace }).map((file) => readFileSync(join(workspace, file), 'utf8'));
   const words = new Set(records.join('\n').match(/[@\w][\w/.@-]*\w/g));
-  return Object.keys(readManifest(workspace).devDependencies ?? {})
-    .filter((name) => !words.has(name))
-    .map((name) => `The root's package.json takes ${name}, and no record in docs/adr says why.`);
+  const taken = readManifest(workspace).devDependencies ?? {};
+  const rows = readFileSync(join(workspace, packagesRecord), 'utf8').match(/^\|(?! Concern| -).*\|$/gm) ?? [];
+  const listed = rows
+    .flatMap(
+      (row) =>
+        row
+          .split('|')[2]
+          ?.replace(/\(.*\)/, '')
+          .split(',') ?? [],
+    )
+    .map((name) => name.trim());
+  return [
+    ...Object.keys(taken)
+      .filter((name) => !words.has(name))
+      .map((name) => `The root's package.json takes ${name}, and no record in docs/adr says why.`),
+    ...listed.filter((name) => !(name in taken)).map((name) => `${packagesRecord} lists ${name}, which nobody takes.`),
+  ];
 }
 
 if (import.meta.main) {

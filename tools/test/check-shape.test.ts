@@ -70,6 +70,16 @@ test.each([
     fault: 'apps/sales asks for zod ^3.0.0; versions stand in the root\'s package.json only, so say "*".',
   },
   {
+    what: 'a range of versions',
+    harm: (home: string) => change(join(home, 'package.json'), (text) => text.replace(/"zod": "/, '"zod": "^')),
+    fault: /takes zod \^.*; name one version/,
+  },
+  {
+    what: 'a record of a package that is gone',
+    harm: (home: string) => change(join(home, 'package.json'), (text) => text.replace(/"pino": ".*",/, '')),
+    fault: /lists pino, which nobody takes/,
+  },
+  {
     what: 'an import nobody declared',
     harm: (home: string) => change(join(home, 'libs/money/src/index.ts'), (text) => `import 'uuidv7';\n${text}`),
     fault: 'libs/money/src/index.ts imports uuidv7, which libs/money/package.json does not declare.',
