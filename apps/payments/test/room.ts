@@ -4,7 +4,16 @@ import { uuidv7 } from 'uuidv7';
 import { Method, paymentsDefinition } from '@kassa/contracts/payments';
 import { createClient, type GrpcClient } from '@kassa/grpc';
 import { createLogger } from '@kassa/telemetry';
-import { freePort, roomFolder, startApp, testDatabase, testIssuer, type AppProcess, type Person } from '@kassa/testing';
+import {
+  eventually,
+  freePort,
+  roomFolder,
+  startApp,
+  testDatabase,
+  testIssuer,
+  type AppProcess,
+  type Person,
+} from '@kassa/testing';
 import { openDatabase } from '@kassa/database';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
@@ -73,6 +82,14 @@ export async function openRoom(env: Record<string, string> = {}, acquirerEnv: Re
   const ports = await app.listen();
   const sql = new pg.Client({ connectionString: database.url });
   await sql.connect();
+  const acquirerSql = new pg.Client({ connectionString: acquirerDatabase.url });
+  await acquirerSql.connect();
+  const unlisted = async () =>
+    (
+      await acquirerSql.query<{ n: number }>(
+        'SELECT count(*)::int AS n FROM operations WHERE recorded_in >= pg_snapshot_xmin(pg_current_snapshot())',
+      )
+    ).rows[0]?.n;
   const own = openDatabase({ url: database.url, poolMax: 5, applicationName: 'payments-tests' });
   const timing = {
     leaseMs: config.LEASE_MS,
@@ -101,6 +118,10 @@ export async function openRoom(env: Record<string, string> = {}, acquirerEnv: Re
     },
     /** What the acquirer has on record of a payment, in the order in which it was asked. */
     async operations(originalId: string): Promise<{ providerKey: string; kind: string; status: string; amountMinor: number }[]> {
+      // The ledger leaves out what a transaction that still runs, in any database of the server, could put something before.
+      await eventually(async () => {
+        if ((await unlisted()) !== 0) throw new Error('the acquirer has operations that its ledger does not show yet');
+      });
       const items = await ledger(acquirer.http);
       return items.filter((item) => item.providerKey === originalId || item.originalKey === originalId);
     },
@@ -108,6 +129,7 @@ export async function openRoom(env: Record<string, string> = {}, acquirerEnv: Re
     async close() {
       closeClient();
       await sql.end();
+      await acquirerSql.end();
       await own.close();
       await app.close();
       await acquirer.stop();
