@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
 import { readCountries } from './deploy/countries.ts';
 import { contractFindings, readContracts } from './deploy/check-contracts.ts';
+import { clusterFindings, readClusters } from './deploy/check-clusters.ts';
 import { countryFindings } from './deploy/check-countries.ts';
 import { kubernetesVersion } from './deploy/apiserver-build.ts';
 import { openCrds, type Crds } from './deploy/crds.ts';
@@ -50,6 +51,7 @@ export async function checkDeploy(workspace: string, env: NodeJS.ProcessEnv): Pr
   const traffic = readTraffic(workspace);
   const contracts = readContracts(workspace);
   const waves = readWaves(workspace);
+  const countries = readCountries(workspace);
   const { scenes, findings } = kustomize
     ? await renderScenes(workspace, kustomize, facts)
     : { scenes: sourceScenes(workspace, sceneWith(facts)), findings: [] };
@@ -59,7 +61,8 @@ export async function checkDeploy(workspace: string, env: NodeJS.ProcessEnv): Pr
   const others = [
     ...findings,
     ...contractFindings(traffic, contracts),
-    ...countryFindings(readCountries(workspace), { workspace, traffic, waves: waves.waves }),
+    ...countryFindings(countries, { workspace, traffic, waves: waves.waves }),
+    ...clusterFindings(readClusters(workspace), { workspace, countries, waves: waves.waves }),
     ...observabilityFindings(readFolder(join(workspace, observabilityFolder)), waves, catalogue(workspace)),
     ...staleFiles(workspace).map(({ path, fault }) => stale(path, fault)),
   ];

@@ -19,7 +19,7 @@ import {
   type Share,
   type Size,
 } from './deploy/cost.ts';
-import { readCountries, type Track } from './deploy/countries.ts';
+import { readCountries, stagesOf, type Track } from './deploy/countries.ts';
 import { findKustomize, howToGetKustomize, type Kustomize } from './deploy/kustomize.ts';
 import { Failure, runCommand } from './failure.ts';
 
@@ -30,7 +30,7 @@ const help = `npm run deploy:cost        what is provisioned for all countries, 
 
 Prices are left out: a core is a core. What the manifests do not say is assumed, and printed as such.`;
 
-/** An overlay with both of its stages, and the cluster that runs it. */
+/** An overlay with all its stages, and the cluster that runs it. */
 export interface OverlayCost {
   country: string;
   track: Track;
@@ -42,11 +42,8 @@ export interface OverlayCost {
 export async function readOverlays(workspace: string, kustomize: Kustomize): Promise<OverlayCost[]> {
   const read: OverlayCost[] = [];
   for (const { country, track, folder } of readCountries(workspace)) {
-    const [migrate, slice] = await Promise.all([
-      kustomize.render({ resources: [`${folder}/migrate`] }),
-      kustomize.render({ resources: [folder] }),
-    ]);
-    const shares = sharesOf([...migrate, ...slice].map(({ object }) => object));
+    const stages = await Promise.all(stagesOf(folder).map((stage) => kustomize.render({ resources: [stage] })));
+    const shares = sharesOf(stages.flat().map(({ object }) => object));
     read.push({ country, track, cluster: clusterOf(workspace, country), shares });
   }
   return read;

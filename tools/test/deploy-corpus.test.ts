@@ -18,7 +18,7 @@ const found = async (given: Scene) => [...new Set((await judge(given, rules)).ma
 const needsCrds = (rule: string) => rule === 'crd-schema' || rule === 'crd-cel';
 
 test('The good slice pleases every rule', async () => {
-  expect(await judge(corpusScene(good, { objects: [], place: 'country' }, facts), rules)).toEqual([]);
+  expect(await judge(corpusScene(good, { objects: [], place: 'country', stage: undefined }, facts), rules)).toEqual([]);
 });
 
 test('There are at least sixty bad manifests, and at least one for each rule', () => {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
+import { clusterFindings, readClusters, type Fluxed } from '../src/deploy/check-clusters.ts';
 import { countryFindings } from '../src/deploy/check-countries.ts';
 import { readCountries, type Country } from '../src/deploy/countries.ts';
 import { readTraffic } from '../src/deploy/traffic.ts';
@@ -45,4 +46,62 @@ test.each([
 ])('A country with %s is found', (_, data, what) => {
   const changed = { ...norway, data: { ...norway.data, ...data } };
   expect(countryFindings([changed], facts).map((finding) => finding.what)).toEqual([what]);
+});
+
+const fluxed = readClusters(workspace);
+const inOrder = { workspace, countries, waves: facts.waves };
+
+/** The Flux objects with one of them changed. */
+const withSpec = (name: string, spec: object): Fluxed[] =>
+  fluxed.map((one) => {
+    if (one.object.metadata.name !== name) return one;
+    return { ...one, object: { ...one.object, spec: { ...(one.object['spec'] as object), ...spec } } };
+  });
+const after = (...names: string[]) => ({ dependsOn: names.map((name) => ({ name })) });
+
+test.each([
+  [
+    'services that do not wait for their schemas',
+    withSpec('no-full', after('no-full-before')),
+    'does not wait for no-full-migrate',
+  ],
+  ['schemas that do not wait for policies', withSpec('dk-full-migrate', after('platform')), 'does not wait for dk-full-before'],
+  ['two countries at once', withSpec('se-full-before', after('dk-full')), 'does not wait for no-full'],
+  ['a country in another order than its waves', withSpec('fi-full-before', after('no-full')), 'does not wait for se-full'],
+  ['a pilot without databases', withSpec('is-pilot-before', after('platform')), 'does not wait for is-full-before'],
+  [
+    'a pilot behind the full track',
+    withSpec('dk-pilot-migrate', after('dk-pilot-before', 'dk-full-migrate')),
+    'waits for dk-full-migrate, which gets a version after it',
+  ],
+  [
+    'a databases stage that forces',
+    withSpec('dk-full-before', { force: true }),
+    'replaces what it cannot change, which is for Jobs alone',
+  ],
+  [
+    'Jobs that are not replaced',
+    withSpec('dk-full-migrate', { force: false }),
+    'cannot replace a finished Job, since it does not force',
+  ],
+  ['a stage nobody waits out', withSpec('gl-full', { wait: false }), 'does not wait until all is healthy, up to a timeout'],
+  [
+    'a name of another cluster',
+    withSpec('is-full-before', after('platform', 'fi-full')),
+    'waits for fi-full, which its cluster does not have',
+  ],
+  ['a circle', withSpec('platform', after('no-full')), 'waits for itself'],
+  [
+    'a path that is not there',
+    withSpec('platform', { path: './deploy/platforms' }),
+    'applies deploy/platforms, which is not there',
+  ],
+  [
+    'a stage left out',
+    fluxed.filter(({ object }) => object.metadata.name !== 'fo-pilot'),
+    'is applied by no Kustomizations of deploy/clusters, not by one',
+  ],
+])('A cluster with %s is found', (_, changed, what) => {
+  expect(clusterFindings(fluxed, inOrder)).toEqual([]);
+  expect(clusterFindings(changed, inOrder).map((finding) => finding.what)).toContain(what);
 });

@@ -11,6 +11,8 @@ export interface BadManifest {
   rule: string;
   /** Its first line may say `# place: local`. */
   place: Scene['place'];
+  /** Its first line may say `# stage: 1`, in which all of its objects then are. */
+  stage: number | undefined;
   objects: KubeObject[];
 }
 
@@ -27,14 +29,28 @@ export function readCorpus(workspace: string): BadManifest[] {
     .map((file) => {
       const content = readFileSync(join(folder, 'bad', file), 'utf8');
       const place = content.startsWith('# place: local') ? 'local' : 'country';
-      return { file: `bad/${file}`, rule: file.split('/')[0] ?? '', place, objects: parseObjects(content) };
+      const stage = /^# stage: (\d)/.exec(content)?.[1];
+      return {
+        file: `bad/${file}`,
+        rule: file.split('/')[0] ?? '',
+        place,
+        stage: stage === undefined ? undefined : Number(stage),
+        objects: parseObjects(content),
+      };
     });
 }
 
 /** The good slice with the objects of a bad manifest in it, judged as a country of a wave that was promoted. */
-export function corpusScene(good: KubeObject[], bad: Pick<BadManifest, 'objects' | 'place'>, facts: Known): Scene {
+export function corpusScene(good: KubeObject[], bad: Pick<BadManifest, 'objects' | 'place' | 'stage'>, facts: Known): Scene {
   const changed = new Set(bad.objects.map(keyOf));
-  const objects = [...good.filter((object) => !changed.has(keyOf(object))), ...bad.objects];
-  const judged = objects.map((object) => ({ file: 'good.yaml', object }));
+  const judged = [
+    ...good
+      .filter((object) => !changed.has(keyOf(object)))
+      .map((object) => ({ file: 'good.yaml', object, stage: stageOf(object) })),
+    ...bad.objects.map((object) => ({ file: 'good.yaml', object, stage: bad.stage ?? stageOf(object) })),
+  ];
   return { ...facts, title: 'corpus', judged, around: [], place: bad.place, isReleased: true };
 }
+
+/** Where a country has an object of its kind. */
+const stageOf = ({ kind }: KubeObject) => (kind === 'Deployment' ? 2 : kind === 'Job' ? 1 : 0);

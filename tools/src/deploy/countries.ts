@@ -18,6 +18,9 @@ export interface Country {
   folder: string;
 }
 
+/** What Flux applies one after another, each when all of the one before is healthy: policies and databases, schemas, services. */
+export const stagesOf = (folder: string) => [`${folder}/before`, `${folder}/migrate`, folder];
+
 export const envFile = (folder: string) => `${folder}/country/country.env`;
 
 /** All overlays there are. Throws Failure where one lacks its data or says it is another. */

@@ -17,7 +17,10 @@ export interface MeshInput {
 const heading =
   '# Made from mesh/traffic.yaml by `npm run deploy:render`. Change that and render again; what is changed here is lost.\n';
 
-/** Every file below deploy/mesh/rendered, by its path there. */
+/**
+ * Every file below deploy/mesh/rendered, by its path there. `floor`, and what a country adds to it, stands before its first pod; `slice`
+ * comes with the services it is about.
+ */
 export function renderMesh({ traffic, countries, waves }: MeshInput): Map<string, string> {
   const files = new Map<string, string>();
   const services = Object.keys(traffic.services).filter((name) => !traffic.services[name]?.only);
@@ -41,19 +44,13 @@ export function renderMesh({ traffic, countries, waves }: MeshInput): Map<string
   const of = (made: Made[], service: string) => made.filter((one) => one.service === service).map(({ object }) => object);
 
   const everywhere = policies.filter(({ only }) => only === undefined);
-  component(
-    'slice',
-    {
-      namespace: [...adminPort(traffic), ...namespaceFloor(traffic), ...outsidePlaces(traffic)],
-      ...Object.fromEntries(services.map((service) => [service, of(everywhere, service)])),
-    },
-    {
-      patches: breakers(
-        'slice',
-        patches.filter(({ only }) => only === undefined),
-      ),
-    },
-  );
+  component('floor', { namespace: [...adminPort(traffic), ...namespaceFloor(traffic), ...outsidePlaces(traffic)] });
+  component('slice', Object.fromEntries(services.map((service) => [service, of(everywhere, service)])), {
+    patches: breakers(
+      'slice',
+      patches.filter(({ only }) => only === undefined),
+    ),
+  });
 
   for (const country of countries) {
     const sibling = (track: Track) => countryOn(countries, country.country, track);
@@ -68,7 +65,7 @@ export function renderMesh({ traffic, countries, waves }: MeshInput): Map<string
             edge: edgeRoutes(services, country, { namespace: pilot.namespace, wave: pilotWave(waves, country.country) }),
             databases: [...database, ...databaseClusters(services, kind, [full.namespace, pilot.namespace])],
           };
-    component(`${country.country}/${country.track}`, resources, { components: ['../../slice'] });
+    component(`${country.country}/${country.track}`, resources, { components: ['../../floor'] });
   }
 
   const local = policies.filter(({ only }) => only === 'local').map(({ object }) => object);
@@ -76,7 +73,7 @@ export function renderMesh({ traffic, countries, waves }: MeshInput): Map<string
     'local',
     { local: [...local, ...localDatabase(Object.keys(traffic.services)), localIssuer(services)] },
     {
-      components: ['../slice'],
+      components: ['../floor', '../slice'],
       patches: breakers(
         'local',
         patches.filter(({ only }) => only === 'local'),

@@ -7,6 +7,8 @@ export interface Located {
   /** From the workspace. */
   file: string;
   object: KubeObject;
+  /** Of an overlay: 0 is applied first, and each only when the one before is healthy. Absent where all is applied at once. */
+  stage?: number;
 }
 
 /** Objects that stand in a cluster together, and what is known of the place. */

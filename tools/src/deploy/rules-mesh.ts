@@ -415,7 +415,7 @@ export const networkRules: Rule[] = [
     id: 'network-default-deny',
     isOfWhole: true,
     why: 'Where no policy selects a pod, every packet may flow; the mesh alone does not see those that go around it.',
-    mend: 'Keep default-deny of mesh/rendered/slice in every namespace.',
+    mend: 'Keep default-deny of mesh/rendered/floor in every namespace.',
     find: (scene) => {
       const [first] = scene.judged.filter(({ object }) => object.kind === 'Deployment');
       const isDenied = everything(scene).some(
@@ -426,6 +426,22 @@ export const networkRules: Rule[] = [
           (at(one, 'spec', 'policyTypes') as string[] | undefined)?.length === 2,
       );
       return first && !isDenied ? [{ located: first, what: 'stands in a namespace that denies no packet by default' }] : [];
+    },
+  },
+  {
+    id: 'guarded-first',
+    isOfWhole: true,
+    why: 'Until its policies stand a pod reaches every address, and every pod its database; the first pods are those of the migrations.',
+    mend: 'Put namespace, mesh floor and database policies into before/, which is healthy before migrate/ begins.',
+    find: (scene) => {
+      const first = Math.min(...scene.judged.filter(({ object }) => isWorkload(object)).map(({ stage }) => stage ?? Infinity));
+      const pods = podsOf(scene.judged.map(({ object }) => object).filter(({ kind }) => kind === 'Job' || kind === 'Cluster'));
+      const isGuard = (object: KubeObject) =>
+        ['Namespace', 'EgressNetwork', 'ResourceQuota', 'LimitRange'].includes(object.kind) ||
+        (object.kind === 'NetworkPolicy' && pods.some(({ labels }) => selects(record(object, 'spec', 'podSelector'), labels)));
+      return scene.judged
+        .filter(({ object, stage }) => stage !== undefined && isGuard(object) && stage >= first)
+        .map((located) => ({ located, what: 'is applied with the pods that it guards, or after them' }));
     },
   },
   {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Failure } from '../failure.ts';
-import { readCountries, type Country } from './countries.ts';
+import { readCountries, stagesOf, type Country } from './countries.ts';
 import type { Crds } from './crds.ts';
 import type { Kustomize } from './kustomize.ts';
 import { parseObjects, type KubeObject } from './objects.ts';
@@ -24,7 +24,7 @@ export function known(workspace: string, crds: Crds | undefined): Known {
 }
 
 /**
- * Everything that is checked: all overlays with both of their stages, the laptop's, platform and clusters, each component alone, and all
+ * Everything that is checked: all overlays with their stages, the laptop's, platform and clusters, each component alone, and all
  * pairs of components. What kustomize refuses is a finding, too.
  */
 export async function renderScenes(
@@ -47,11 +47,8 @@ export async function renderScenes(
   const platform = await render('platform', { resources: ['deploy/platform'] });
   const countries = readCountries(workspace);
   const overlays = await inTurn(countries, async (country) => {
-    const [migrate, slice] = await Promise.all([
-      render(country.folder, { resources: [`${country.folder}/migrate`] }),
-      render(country.folder, { resources: [country.folder] }),
-    ]);
-    return { country, objects: [...migrate, ...slice] };
+    const stages = await Promise.all(stagesOf(country.folder).map((folder) => render(folder, { resources: [folder] })));
+    return { country, objects: stages.flatMap((objects, stage) => objects.map((one) => ({ ...one, stage }))) };
   });
   const clusters = readdirSync(join(workspace, 'deploy/clusters'));
   const fluxed = await inTurn(clusters, async (name) => {

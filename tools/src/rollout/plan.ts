@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readCountries } from '../deploy/countries.ts';
+import { readCountries, stagesOf } from '../deploy/countries.ts';
 import { findKustomize, howToGetKustomize } from '../deploy/kustomize.ts';
 import { readWaves, soakMs, type Wave, type Waves } from '../deploy/waves.ts';
 import { Failure } from '../failure.ts';
@@ -232,7 +232,7 @@ async function rendered(workspace: string, wave: Wave, { file, text }: { file: s
     if (!kustomize) throw new Failure(`What would change cannot be shown, so nothing is written. ${howToGetKustomize}`);
     cpSync(join(workspace, 'deploy'), join(copy, 'deploy'), { recursive: true });
     const render = async () => {
-      const stages = await Promise.all([`${folder}/migrate`, folder].map((stage) => kustomize.render({ resources: [stage] })));
+      const stages = await Promise.all(stagesOf(folder).map((stage) => kustomize.render({ resources: [stage] })));
       return stages.flat().map(({ object }) => object);
     };
     const before = await render();
