@@ -216,10 +216,10 @@ function send(request: FastifyRequest, reply: FastifyReply, answer: Answer): Fas
   return answer.body === undefined ? reply.send() : reply.send(answer.body);
 }
 
-/** Whether If-None-Match names the tag (RFC 9110 §13.1.2): one of a list, or one that a compressing proxy has made weak, will do. */
+/** Whether If-None-Match names the tag (RFC 9110 §13.1.2): one of a list will do, and weak or strong is the same here. */
 function isKnown(ifNoneMatch: string | undefined, etag: string | undefined): boolean {
   if (ifNoneMatch === undefined || etag === undefined) return false;
-  return ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
+  return (ifNoneMatch.match(/"[^"]*"/g) ?? []).includes(etag.replace(/^W\//, ''));
 }
 
 /** If-Match as the version it names (RFC 9110 §13.1.1; one strong tag). Errors: precondition-required, precondition-failed. */
