@@ -219,7 +219,8 @@ function send(request: FastifyRequest, reply: FastifyReply, answer: Answer): Fas
 /** Whether If-None-Match names the tag (RFC 9110 §13.1.2): one of a list will do, and weak or strong is the same here. */
 function isKnown(ifNoneMatch: string | undefined, etag: string | undefined): boolean {
   if (ifNoneMatch === undefined || etag === undefined) return false;
-  return (ifNoneMatch.match(/"[^"]*"/g) ?? []).includes(etag.replace(/^W\//, ''));
+  const known = etag.replace(/^W\//, '');
+  return [...ifNoneMatch.matchAll(/"[^"]*"/g)].some(([tag]) => tag === known);
 }
 
 /** If-Match as the version it names (RFC 9110 §13.1.1; one strong tag). Errors: precondition-required, precondition-failed. */
