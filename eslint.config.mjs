@@ -44,7 +44,7 @@ const kitImports = kits.flatMap((kit) => [`@kassa/${kit}`, `@kassa/${kit}/*`]);
 
 /** Everything but siblings and pure libs. */
 const notPure = {
-  regex: '^(?!(\\./|@kassa/(money|countries|problem)$))',
+  regex: '^(?!(\\./|@kassa/(money|countries|check-digits|problem)$))',
   message: 'Domain code imports its siblings and pure libs only.',
 };
 /** Clock, chance, environment and everything that waits come in as arguments. */
@@ -121,7 +121,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['apps/*/src/domain/**/*.ts', 'libs/{money,countries,problem}/src/**/*.ts'],
+    files: ['apps/*/src/domain/**/*.ts', 'libs/{money,countries,check-digits,problem}/src/**/*.ts'],
     ignores: tests,
     rules: {
       'no-restricted-imports': ['error', { patterns: [notPure] }],

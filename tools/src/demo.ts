@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import colors from 'picocolors';
+import { luhnCheckDigit } from '@kassa/check-digits';
 import { currencies, formatMoney, money, type Currency } from '@kassa/money';
 import { act, chapter, must, outcome, receipts, table } from './demo-print.ts';
 import { openTill, type CompletedSale, type Sale, type Till } from './demo-till.ts';
@@ -210,11 +211,7 @@ function amount({ totalMinor, currency }: Sale): string {
 /** A made-up IMEI: 14 digits and their Luhn check digit (3GPP TS 23.003 §6.2.1). */
 function imei(): string {
   const digits = `35${String(randomInt(10 ** 12)).padStart(12, '0')}`;
-  const sum = [...digits].reduce((total, digit, n) => {
-    const value = Number(digit) * (n % 2 === 1 ? 2 : 1);
-    return total + (value > 9 ? value - 9 : value);
-  }, 0);
-  return digits + String((10 - (sum % 10)) % 10);
+  return `${digits}${luhnCheckDigit(digits)}`;
 }
 
 await runCommand(main);

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gs1CheckDigit } from '@kassa/check-digits';
 import { country, countryCodes, vatRate, type CountryCode } from '@kassa/countries';
 import { halfUp, roundToStep } from '@kassa/money';
 import {
@@ -50,11 +51,7 @@ function pick<T>(all: readonly T[], count: number, below: (limit: number) => num
   return Array.from({ length: count }, () => rest.splice(below(rest.length), 1)).flat();
 }
 
-/** GS1 General Specifications 7.9: weights 1, 3, 1, 3 … over twelve digits; the thirteenth fills up to a multiple of ten. */
-function withCheckDigit(twelve: string): string {
-  const sum = [...twelve].reduce((total, digit, i) => total + Number(digit) * (i % 2 === 0 ? 1 : 3), 0);
-  return `${twelve}${(10 - (sum % 10)) % 10}`;
-}
+const withCheckDigit = (twelve: string) => `${twelve}${gs1CheckDigit(twelve)}`;
 
 /** Every combination of a range's words. The price grows with the square of the rank, as price lists do. */
 function namesOf(range: Range): { name: string; kr: number }[] {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hasGs1CheckDigit } from '@kassa/check-digits';
 import { businessDate, country, countryCodes, isCountryCode, vatRate } from '@kassa/countries';
 import { parse } from 'csv-parse/sync';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -15,9 +16,7 @@ const column = (rows: readonly Row[], name: string) => rows.map((row) => row[nam
 const unique = (values: readonly string[]) => new Set(values).size === values.length;
 const countBy = (rows: readonly Row[], name: string) => Map.groupBy(rows, (row) => row[name] ?? '');
 
-/** From the right, the digits of a GTIN or GLN weigh 1, 3, 1, 3 … and add up to a multiple of ten. */
-const hasCheckDigit = (digits: string) =>
-  /^\d{13}$/.test(digits) && [...digits].reverse().reduce((sum, digit, i) => sum + Number(digit) * (i % 2 ? 3 : 1), 0) % 10 === 0;
+const hasCheckDigit = (digits: string) => digits.length === 13 && hasGs1CheckDigit(digits);
 
 const territories = read('territories.csv');
 const shops = read('shops.csv');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { holdsCardNumber } from '@kassa/check-digits';
 import { pageOf, pageQuery } from '@kassa/http';
 import { kinds } from './domain/behaviour.ts';
-import { holdsCardNumber } from './domain/card-number.ts';
 
 const key = 'e0a0c0de-0001-7000-8000-000000000001';
 

@@ -1,8 +1,8 @@
 import { flag, integer, number, text } from '@kassa/imports';
 import { country, isCountryCode } from '@kassa/countries';
+import { hasGs1CheckDigit } from '@kassa/check-digits';
 import { pageOf, pageQuery } from '@kassa/http';
 import { z } from 'zod';
-import { isThirteenDigits } from './domain/check-digit.ts';
 import { importKinds, type OpeningStockRow, type ProductRow, type ShopRow } from './domain/import.ts';
 import { movementKinds } from './domain/movement.ts';
 import { linesMax, quantityMax, ttlMsMax } from './domain/reservation.ts';
@@ -288,7 +288,10 @@ export const RefusalsPage = pageOf(
 ).meta({ id: 'Refusals' });
 
 /** A field of thirteen digits with its check digit, without which a mistyped code would be taken for another's. */
-const thirteenDigits = text(13).refine(isThirteenDigits, 'is not thirteen digits of which the last is their check digit');
+const thirteenDigits = text(13).refine(
+  (value) => value.length === 13 && hasGs1CheckDigit(value),
+  'is not thirteen digits of which the last is their check digit',
+);
 const skuField = text(40).refine((value) => skuPattern.test(value), 'is not letters, digits and ._- only');
 const shopIdField = text(6).refine((value) => shopIdPattern.test(value), 'is not a shop id like dk-001');
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { gs1CheckDigit } from '@kassa/check-digits';
 import { inventoryDefinition, ReservationState } from '@kassa/contracts/inventory';
 import { createClient, type GrpcClient } from '@kassa/grpc';
 import { createLogger } from '@kassa/telemetry';
@@ -123,8 +124,7 @@ export function caller({ http, issuer }: { http: string; issuer: Issuer }, perso
 /** Thirteen digits with their check digit, of the prefix 952, which GS1 keeps for examples; a GTIN or a GLN. */
 export function thirteenDigits(n: number): string {
   const digits = `952${String(n).padStart(9, '0')}`;
-  const sum = [...digits].reduce((total, digit, at) => total + Number(digit) * (at % 2 === 0 ? 1 : 3), 0);
-  return `${digits}${(10 - (sum % 10)) % 10}`;
+  return `${digits}${gs1CheckDigit(digits)}`;
 }
 
 export const shopsCsv = (shopIds: string[]) =>

@@ -1,3 +1,4 @@
+import { gs1CheckDigit } from '@kassa/check-digits';
 import { country, countryCodes, type CountryCode } from '@kassa/countries';
 
 /** A retailer of nine shops and a hundred products, small enough to import in a blink before each file of stories. */
@@ -117,11 +118,8 @@ function product(n: number): DemoProduct {
   };
 }
 
-/** A GS1 number of 13 digits: twelve and their check digit (GS1 General Specifications §7.9). */
-function gs1(twelve: string): string {
-  const sum = [...twelve].reduce((total, digit, n) => total + Number(digit) * (n % 2 === 0 ? 1 : 3), 0);
-  return `${twelve}${(10 - (sum % 10)) % 10}`;
-}
+/** A GS1 number of 13 digits: twelve and their check digit. */
+const gs1 = (twelve: string) => `${twelve}${gs1CheckDigit(twelve)}`;
 
 function table(header: string, rows: (string | number | boolean)[][]): string {
   const cell = (value: string | number | boolean) =>

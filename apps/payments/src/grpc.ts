@@ -1,3 +1,4 @@
+import { holdsCardNumber } from '@kassa/check-digits';
 import {
   Method,
   TransactionKind,
@@ -12,7 +13,6 @@ import {
 import { KassaError } from '@kassa/problem';
 import type { ServiceImplementation } from 'nice-grpc';
 import { z } from 'zod';
-import { holdsCardNumber } from './domain/card-number.ts';
 import { channels, type Intent } from './domain/intent.ts';
 import type { Kind, Status, Transaction } from './domain/transaction.ts';
 import { continuePayment } from './operations/continue-payment.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { holdsCardNumber } from '@kassa/check-digits';
 import { pageOf, pageQuery } from '@kassa/http';
-import { holdsCardNumber } from './domain/card-number.ts';
 import { channels, intentStatuses } from './domain/intent.ts';
 import { methods } from './domain/methods.ts';
 import { kinds, statuses } from './domain/transaction.ts';

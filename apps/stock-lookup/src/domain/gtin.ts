@@ -15,14 +15,3 @@ export function isGtinShaped(text: string): boolean {
 export function toGtin14(gtin: string): Gtin14 {
   return gtin.padStart(14, '0');
 }
-
-/** The digit the last one should be: the weights 3 and 1 alternate from the right (GS1 General Specifications §7.9). */
-export function checkDigitOf(gtin: string): number {
-  const digits = [...gtin.slice(0, -1)].reverse();
-  const sum = digits.reduce((total, digit, place) => total + Number(digit) * (place % 2 === 0 ? 3 : 1), 0);
-  return (10 - (sum % 10)) % 10;
-}
-
-export function hasRightCheckDigit(gtin: string): boolean {
-  return Number(gtin.at(-1)) === checkDigitOf(gtin);
-}

@@ -1,4 +1,5 @@
-import { checkDigitOf, hasRightCheckDigit, isGtinShaped, toGtin14 } from './gtin.ts';
+import { gs1CheckDigit, hasGs1CheckDigit } from '@kassa/check-digits';
+import { isGtinShaped, toGtin14 } from './gtin.ts';
 import type { Product, ReadModel } from './read-model.ts';
 
 export type Sought =
@@ -14,6 +15,6 @@ export function seekItem(model: ReadModel, item: string): Sought {
   const mayBeGtin = isGtinShaped(item);
   const product = (mayBeGtin ? model.byGtin.get(toGtin14(item)) : undefined) ?? model.products.get(item);
   if (product) return { product };
-  if (mayBeGtin && !hasRightCheckDigit(item)) return { refusal: 'gtin-check-digit', expected: checkDigitOf(item) };
+  if (mayBeGtin && !hasGs1CheckDigit(item)) return { refusal: 'gtin-check-digit', expected: gs1CheckDigit(item.slice(0, -1)) };
   return { refusal: 'unknown-item' };
 }

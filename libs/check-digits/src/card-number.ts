@@ -1,3 +1,5 @@
+import { hasLuhnCheckDigit } from './check-digits.ts';
+
 const uuid = /[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/gi;
 const digitGroups = /\d+(?:[ -]\d+)*/g;
 
@@ -17,10 +19,5 @@ function runHoldsCardNumber(groups: string[]): boolean {
 }
 
 function isCardNumber(digits: string): boolean {
-  if (digits.length < 13 || digits.length > 19) return false;
-  const sum = [...digits].reverse().reduce((total, character, place) => {
-    const value = place % 2 === 0 ? Number(character) : Number(character) * 2;
-    return total + (value > 9 ? value - 9 : value);
-  }, 0);
-  return sum % 10 === 0;
+  return digits.length >= 13 && digits.length <= 19 && hasLuhnCheckDigit(digits);
 }
