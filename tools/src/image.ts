@@ -66,7 +66,7 @@ async function stage(app: ServiceName, target: Target, epoch: number, revision: 
 
 let commit: [number, string] | undefined;
 
-/** Its time in seconds and its id, as of the first time it is asked. */
+/** Its time in seconds and its id, as of the first time it is asked; the id says so where the checkout is not that commit. */
 function lastCommit(): [number, string] {
   return (commit ??= readLastCommit());
 }
@@ -74,7 +74,8 @@ function lastCommit(): [number, string] {
 function readLastCommit(): [number, string] {
   const output = execFileSync('git', ['log', '-1', '--format=%ct %H'], { cwd: workspace, encoding: 'utf8' }).trim();
   const [epoch = '0', revision = 'unknown'] = output.split(' ');
-  return [Number(epoch), revision];
+  const isChanged = execFileSync('git', ['status', '--porcelain'], { cwd: workspace, encoding: 'utf8' }) !== '';
+  return [Number(epoch), isChanged ? `${revision}-changed` : revision];
 }
 
 function build(

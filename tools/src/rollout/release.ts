@@ -114,7 +114,8 @@ ${images.join('\n')}
 `;
 }
 
-const releaseText = ({ commit, images }: Release) =>
+/** The text that `parseRelease` reads. */
+export const releaseText = ({ commit, images }: Release) =>
   [
     ...(commit ? [`commit: ${commit}`] : []),
     ...Object.entries(images)
