@@ -19,7 +19,7 @@ type Entry = readonly [status: number, grpc: GrpcCode, title: string, retryable?
 
 /**
  * Every error a client can see: code → HTTP status, gRPC status, title, and whether the same request may help when sent again.
- * Codes are a contract: one is added, never renamed. Statuses follow RFC 9110, RFC 6585 (428, 429) and RFC 4918 (422, 423).
+ * Codes are a contract: one is added, never renamed. Statuses follow RFC 9110, RFC 6585 (428) and RFC 4918 (422).
  */
 export const catalogue = {
   // The request itself.
@@ -34,10 +34,8 @@ export const catalogue = {
   forbidden: [403, 'PERMISSION_DENIED', 'The role of this token may not do that'],
   'register-required': [403, 'PERMISSION_DENIED', 'Only a token that stands at a register may do that'],
   'not-found': [404, 'NOT_FOUND', 'There is no such thing here'],
-  'method-not-allowed': [405, 'INVALID_ARGUMENT', 'This address does not take that method'],
   'body-too-large': [413, 'INVALID_ARGUMENT', 'The body is larger than this route takes'],
   'media-type-unsupported': [415, 'INVALID_ARGUMENT', 'This route does not take that content type'],
-  'rate-limited': [429, 'RESOURCE_EXHAUSTED', 'Too many requests', 'retryable'],
   // Writing the same thing twice, or at the same time.
   'idempotency-key-reused': [422, 'INVALID_ARGUMENT', 'The Idempotency-Key was used for another request'],
   'request-in-progress': [409, 'ABORTED', 'The same request is being worked on', 'retryable'],
