@@ -39,14 +39,15 @@ export function createAuthenticator(options: AuthenticatorOptions): (authorizati
   const tolerance = options.clockToleranceSeconds ?? 5;
 
   return async (authorization) => {
-    const token = /^Bearer ([\w.~+/-]+=*)$/i.exec(authorization ?? '')?.[1];
-    if (token === undefined) throw new KassaError('unauthenticated', { detail: 'Send Authorization: Bearer <token>.' });
-    const known = seen.get(token);
+    const header = authorization ?? '';
+    const known = seen.get(header);
     if (known && known.expiresAtMs > Date.now()) return known.caller;
+    const token = /^Bearer ([\w.~+/-]+=*)$/i.exec(header)?.[1];
+    if (token === undefined) throw new KassaError('unauthenticated', { detail: 'Send Authorization: Bearer <token>.' });
     const payload = await verify(token, keys, options, tolerance);
     const caller = toCaller(payload);
     if (seen.size >= cacheMax) seen.delete(seen.keys().next().value as string);
-    seen.set(token, { caller, expiresAtMs: ((payload.exp ?? 0) + tolerance) * 1000 });
+    seen.set(header, { caller, expiresAtMs: ((payload.exp ?? 0) + tolerance) * 1000 });
     return caller;
   };
 }
