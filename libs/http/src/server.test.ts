@@ -1,15 +1,17 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { KassaError } from '@kassa/problem';
 import { z } from 'zod';
 import { createHttpServer, pageOf, pageQuery, type HttpServer } from './index.ts';
 
 type Caller = { subject: string; roles: readonly string[] };
 let server: HttpServer<Caller, string, string>;
+const told = { debug: vi.fn(), info: vi.fn() };
 
 beforeAll(async () => {
   server = await createHttpServer<Caller, string, string>({
     docs: { title: 'Test', description: '', version: '1.0.0' },
-    log: { info() {}, warn() {}, error() {}, level: 'info' },
+    log: { ...told, warn() {}, error() {}, level: 'info' },
     authenticate: async (header) => {
       if (header === undefined) throw new KassaError('unauthenticated');
       return { subject: 's', roles: [header] };
@@ -150,10 +152,36 @@ test('The OpenAPI document says what the routes say', async () => {
   expect(Object.keys(operation?.responses ?? {})).toEqual(['201', '400', '401', '403', '409', '422', '500', '503']);
 });
 
-test('A client that sends far too much hears so, over a connection that stays', async () => {
-  const port = await server.listen('127.0.0.1', 0);
-  const headers = { authorization: 'maker', 'content-type': 'application/json', 'idempotency-key': 'key-of-sixteen-characters' };
-  const body = JSON.stringify({ name: 'x'.repeat(10 * 1_048_576) });
-  const answers = Array.from({ length: 5 }, () => fetch(`http://127.0.0.1:${port}/v1/things`, { method: 'POST', headers, body }));
-  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([413, 413, 413, 413, 413]);
+test('A client that sends far too much hears so, and its connection lasts until it has sent all of it', async () => {
+  const socket = connect(await server.listen('127.0.0.1', 0), '127.0.0.1');
+  const sizeBytes = 10 * 1_048_576;
+  const head = [
+    'Host: kassa',
+    'Authorization: maker',
+    'Content-Type: application/json',
+    'Idempotency-Key: key-of-sixteen-characters',
+  ];
+  socket.write(['POST /v1/things HTTP/1.1', ...head, `Content-Length: ${sizeBytes}`, '', ''].join('\r\n'));
+  let heard = '';
+  socket.setEncoding('utf8').on('data', (text: string) => (heard += text));
+  socket.on('error', ({ message }) => (heard += message));
+  // The answer is there before the body. Only then is the body sent, and behind it another request.
+  await vi.waitFor(() => expect(heard).toContain('"code":"body-too-large"'));
+  socket.write('x'.repeat(sizeBytes));
+  socket.write(['GET /v1/things/5 HTTP/1.1', ...head.slice(0, 2), 'Connection: close', '', ''].join('\r\n'));
+  const answers = () => heard.match(/HTTP\/1\.1 \d+/g);
+  await vi.waitFor(() => expect(answers()).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200']), 5_000);
+  socket.destroy();
+});
+
+test.each([
+  ['GET', '/v1/things/1', 'debug'],
+  ['GET', '/v1/things/7', 'info'],
+  ['GET', '/v1/nothing', 'info'],
+  ['POST', '/v1/things', 'info'],
+] as const)('%s %s is told at level %s', async (method, url, level) => {
+  for (const tell of Object.values(told)) tell.mockClear();
+  const headers = { authorization: 'maker', 'idempotency-key': 'k' };
+  await server.inject({ method, url, headers, ...(method === 'POST' && { payload: { name: 'a' } }) });
+  expect(Object.entries(told).flatMap(([name, { mock }]) => mock.calls.map(() => name))).toEqual([level]);
 });
