@@ -19,6 +19,7 @@ export interface KeyFacts {
 
 /** As much of a logger as requests need. */
 export interface Log {
+  debug(facts: object, message: string): void;
   info(facts: object, message: string): void;
   warn(facts: object, message: string): void;
   error(facts: object, message: string): void;
