@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import colors from 'picocolors';
 import { luhnCheckDigit } from '@kassa/check-digits';
 import { currencies, formatMoney, money, type Currency } from '@kassa/money';
@@ -30,7 +31,14 @@ const territories = [
   { name: 'Greenland', register: 'gl-001-01', currency: 'DKK', vatBp: 0, cashStep: 50, note: 10_000 },
 ] as const;
 
+const help = `npm run demo     plays a shop day against the Kassa of npm start, and prints it with its receipts
+
+  A phone found, sold and paid at the terminal in Copenhagen; a sale in each of seven territories; a split tender; a declined card; a
+  web-shop payment, captured and partly refunded. It sells for real: stock and receipt numbers move. Ends with code 1 where anything
+  comes out otherwise than it should.`;
+
 async function main(): Promise<void> {
+  if (asksForHelp()) return console.log(help);
   const system = readSystem(process.env);
   const missing = Object.entries(system.services).filter(([, service]) => !service.isStarted);
   if (missing.length > 0) console.log(colors.dim(`Not started by npm start: ${missing.map(([name]) => name).join(', ')}.`));
@@ -42,6 +50,14 @@ async function main(): Promise<void> {
   await sellOnTheWeb(system);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(`\n${colors.bold(colors.green('The shop day is over'))}, and everything came out as it should (${seconds} s).\n`);
+}
+
+function asksForHelp(): boolean {
+  try {
+    return parseArgs({ options: { help: { type: 'boolean' } }, strict: true }).values.help ?? false;
+  } catch (error) {
+    throw new Failure(`${(error as Error).message}\n\n${help}`);
+  }
 }
 
 interface ShopStock {
