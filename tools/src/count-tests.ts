@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-// Sums what the runners of a CI run counted: Vitest's closing lines, k6's checks, and each step that counts nothing by itself as one.
+// Sums what the runners of a CI run counted: Vitest's closing lines, the promises of load tests on k6, and each step that counts nothing
+// by itself as one.
 
 const folder = process.argv[2];
 if (folder === undefined || folder === '--help') {
@@ -30,8 +31,8 @@ function count(log: string): typeof total {
       for (const [, number, key] of line.matchAll(/(\d+) (passed|failed|skipped|todo)/g))
         sums[key === 'todo' ? 'skipped' : (key as 'passed')] += Number(number);
     }
-    const checks = /checks_(succeeded|failed)\.*: [\d.]+% (\d+) out of/.exec(line);
-    if (checks) sums[checks[1] === 'succeeded' ? 'passed' : 'failed'] += Number(checks[2]);
+    const promise = /^ {2}([✓✗]) .*\(\w+(\{[^}]*\})? (count|rate|min|max|med|p\(\d+\))[<>=]/.exec(line);
+    if (promise) sums[promise[1] === '✓' ? 'passed' : 'failed']++;
   }
   return sums;
 }
