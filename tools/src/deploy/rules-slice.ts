@@ -278,7 +278,7 @@ const supply: Rule[] = [
   },
 ];
 
-/** Requests of all services at their highest, proxies and one pod of surge each included, against the quota beside them. */
+/** Requests of all services at their highest, proxies and one pod of surge each included, and of databases, against the quota beside them. */
 function quotaFaults(scene: Scene) {
   const quota = everything(scene).find(({ kind }) => kind === 'ResourceQuota');
   const [first] = scene.judged.filter(({ object }) => isService(object));
@@ -294,6 +294,12 @@ function quotaFaults(scene: Scene) {
       containersOf(object).reduce((total, container) => total + quantity(at(container, 'resources', 'requests', name)), 0);
     need.cpu += pods * (sum('cpu') + (quantity(proxy['config.linkerd.io/proxy-cpu-request']) || 0));
     need.memory += pods * (sum('memory') + (quantity(proxy['config.linkerd.io/proxy-memory-request']) || 0));
+  }
+  for (const cluster of everything(scene).filter((one) => one.kind === 'Cluster' && namespaceOf(one) === namespaceOf(quota))) {
+    // One more than it keeps: the pod that makes the first instance, or copies another.
+    const pods = Number(at(cluster, 'spec', 'instances')) + 1;
+    need.cpu += pods * quantity(at(cluster, 'spec', 'resources', 'requests', 'cpu'));
+    need.memory += pods * quantity(at(cluster, 'spec', 'resources', 'requests', 'memory'));
   }
   return (['cpu', 'memory'] as const)
     .filter((name) => need[name] > quantity(at(quota, 'spec', 'hard', `requests.${name}`)))
