@@ -159,3 +159,20 @@ test.each([
   const given = readFileSync(`${workspace}/deploy/mesh/traffic.yaml`, 'utf8').replace(part, wrong);
   expect(() => parseTraffic(given)).toThrow(sentence);
 });
+
+test("A provider's database may be reached through packet filter and mesh, and nothing else of its country changes", () => {
+  const networks = ['192.0.2.0/28'];
+  const managed = { ...traffic, databases: { ...traffic.databases, no: { managed: { networks, port: 6432 } } } };
+  const changed = [...renderMesh({ traffic: managed, countries, waves })].filter(
+    ([path, content]) => files.get(path) !== content,
+  );
+  expect(changed.map(([path]) => path)).toEqual(['no/pilot/databases.yaml', 'no/full/databases.yaml']);
+  for (const [, content] of changed) {
+    const objects = parseObjects(content);
+    const policies = objects.filter(({ kind }) => kind === 'NetworkPolicy');
+    const egress = [{ to: [{ ipBlock: { cidr: networks[0] } }], ports: [{ protocol: 'TCP', port: 6432 }] }];
+    expect(policies.map((policy) => at(policy, 'spec', 'egress'))).toEqual(Array(4).fill(egress));
+    const places = objects.filter(({ kind }) => kind === 'EgressNetwork').map((one) => one['spec']);
+    expect(places).toEqual([{ trafficPolicy: 'Allow', networks: [{ cidr: networks[0] }] }]);
+  }
+});

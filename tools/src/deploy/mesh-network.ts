@@ -128,6 +128,17 @@ export function databaseEgress(services: string[], kind: DatabaseKind, databaseN
   });
 }
 
+/** A provider's database for the mesh, which denies what no EgressNetwork allows as soon as its address is outside the cluster's networks. */
+export const databasePlace = (kind: DatabaseKind): object[] =>
+  typeof kind === 'object'
+    ? [
+        {
+          ...egressNetwork('databases'),
+          spec: { trafficPolicy: 'Allow', networks: kind.managed.networks.map((cidr) => ({ cidr })) },
+        },
+      ]
+    : [];
+
 /** The in-cluster databases' own side: their services in both tracks, their standbys, their operator, Prometheus, backups. */
 export function databaseClusters(services: string[], kind: DatabaseKind, namespaces: string[]): object[] {
   if (typeof kind === 'object') return [];

@@ -2,7 +2,14 @@ import { stringify } from 'yaml';
 import type { Country, Track } from './countries.ts';
 import { edgeGrant, edgeRoutes } from './mesh-edge.ts';
 import { adminPort, inbound, type Made } from './mesh-inbound.ts';
-import { databaseClusters, databaseEgress, namespaceFloor, networkPolicies, outsidePlaces } from './mesh-network.ts';
+import {
+  databaseClusters,
+  databaseEgress,
+  databasePlace,
+  namespaceFloor,
+  networkPolicies,
+  outsidePlaces,
+} from './mesh-network.ts';
 import { breakerPatches, outbound } from './mesh-outbound.ts';
 import type { Traffic } from './traffic.ts';
 import type { Wave } from './waves.ts';
@@ -57,7 +64,7 @@ export function renderMesh({ traffic, countries, waves }: MeshInput): Map<string
     const [pilot, full] = [sibling('pilot'), sibling('full')];
     const kind = traffic.databases[country.country];
     if (kind === undefined) throw new Failure(`mesh/traffic.yaml does not say which database ${country.country} has.`);
-    const database = databaseEgress(services, kind, full.namespace);
+    const database = [...databaseEgress(services, kind, full.namespace), ...databasePlace(kind)];
     const resources =
       country.track === 'pilot'
         ? { edge: [edgeGrant(services, full.namespace)], databases: database }
