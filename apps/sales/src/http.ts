@@ -1,5 +1,5 @@
 import type { Caller, Role } from '@kassa/auth';
-import { decodeCursor, toPage, type Answer, type HttpServer } from '@kassa/http';
+import { decodeCursor, toPage, type HttpServer } from '@kassa/http';
 import type { Key } from '@kassa/idempotency';
 import { KassaError, type ErrorCode } from '@kassa/problem';
 import { z } from 'zod';
@@ -82,11 +82,7 @@ function sales(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
       const { limit, cursor, state, register: registerId, receiptNumber } = query;
       const cut = { after: decodeCursor(cursor, schemas.byInstant), limit };
       const found = await listSales(deps, { caller, cut, state, registerId, receiptNumber });
-      return page(
-        '/v1/sales',
-        query,
-        toPage(found, limit, ({ openedAt, id }) => [openedAt, id]),
-      );
+      return { status: 200, body: toPage(found, limit, ({ openedAt, id }) => [openedAt, id]) };
     },
   });
   server.route({
@@ -223,11 +219,7 @@ function checkouts(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void 
     handler: async ({ query }) => {
       const cut = { after: decodeCursor(query.cursor, schemas.byInstant), limit: query.limit };
       const found = await listCheckouts(deps, { state: query.state, cut });
-      return page(
-        '/v1/checkouts',
-        query,
-        toPage(found, query.limit, ({ startedAt, saleId }) => [startedAt, saleId]),
-      );
+      return { status: 200, body: toPage(found, query.limit, ({ startedAt, saleId }) => [startedAt, saleId]) };
     },
   });
   server.route({
@@ -295,11 +287,7 @@ function imports(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
     handler: async ({ params, query }) => {
       const cut = { after: decodeCursor(query.cursor, schemas.byRow), limit: query.limit };
       const found = await listRefusedRows(deps, { importId: params.id, cut });
-      return page(
-        `/v1/imports/${params.id}/refusals`,
-        query,
-        toPage(found, query.limit, ({ row }) => row),
-      );
+      return { status: 200, body: toPage(found, query.limit, ({ row }) => row) };
     },
   });
 }
@@ -316,11 +304,7 @@ function audit(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
     errors: ['cursor-invalid'],
     handler: async ({ query }) => {
       const found = await auditSales(deps, { after: decodeCursor(query.cursor, schemas.byId), limit: query.limit });
-      return page(
-        '/v1/audit/sales',
-        query,
-        toPage(found, query.limit, ({ saleId }) => saleId),
-      );
+      return { status: 200, body: toPage(found, query.limit, ({ saleId }) => saleId) };
     },
   });
   server.route({
@@ -334,11 +318,7 @@ function audit(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
     errors: ['cursor-invalid'],
     handler: async ({ query }) => {
       const found = await listActs(deps, { after: decodeCursor(query.cursor, schemas.byId), limit: query.limit });
-      return page(
-        '/v1/audit/acts',
-        query,
-        toPage(found, query.limit, ({ id }) => id),
-      );
+      return { status: 200, body: toPage(found, query.limit, ({ id }) => id) };
     },
   });
 }
@@ -354,13 +334,4 @@ function scanned({ gtin, ...line }: LineRequest, pointer: string): LineRequest {
 
 function charsetOf(contentType: string | string[] | undefined): string | undefined {
   return /charset\s*=\s*"?([^";\s]+)/i.exec(String(contentType))?.[1];
-}
-
-/** A page, with the address of the next one (RFC 8288). */
-function page(path: string, query: Record<string, unknown>, body: { items: unknown[]; next?: string }): Answer {
-  if (body.next === undefined) return { status: 200, body };
-  const next = new URLSearchParams();
-  for (const [name, value] of Object.entries({ ...query, cursor: body.next }))
-    if (value !== undefined) next.set(name, String(value));
-  return { status: 200, body, headers: { link: `<${path}?${next}>; rel="next"` } };
 }

@@ -64,11 +64,11 @@ export function routes(server: HttpServer<Caller, Key, Role>, deps: Deps): void 
     errors: ['cursor-invalid'],
     handler: async ({ query: { q, limit, cursor } }) => {
       const found = await findProducts(deps, { text: q, after: decodeCursor(cursor, z.string()), limit });
-      const page = toPage(found.products, limit, ({ searchText }) => searchText);
-      const answer = ok(found, found.seq, page);
-      if (page.next === undefined) return answer;
-      const next = new URLSearchParams({ q, limit: String(limit), cursor: page.next });
-      return { ...answer, headers: { ...answer.headers, link: `</v1/products?${next}>; rel="next"` } };
+      return ok(
+        found,
+        found.seq,
+        toPage(found.products, limit, ({ searchText }) => searchText),
+      );
     },
   });
   server.route({

@@ -44,11 +44,8 @@ beforeAll(async () => {
     responses: { 200: pageOf(Thing) },
     handler: async ({ params }) => {
       if (params.id === 7) throw new Error('secret inside');
-      return {
-        status: 200,
-        body: { items: [{ name: String(params.id) }] },
-        headers: { etag: params.id === 8 ? 'W/"5"' : '"5"' },
-      };
+      const page = { items: [{ name: String(params.id) }], ...(params.id === 9 ? { next: 'b+c' } : {}) };
+      return { status: 200, body: page, headers: { etag: params.id === 8 ? 'W/"5"' : '"5"' } };
     },
   });
   server.route({
@@ -127,6 +124,12 @@ test.each([
     thing === 8 ? 'W/"5"' : '"5"',
     status === 304,
   ]);
+});
+
+test('A page links to the one after it, with all that was asked for, and the last one to none', async () => {
+  const get = (url: string) => server.inject({ url, headers: { authorization: 'maker' } });
+  const [first, last] = [await get('/v1/things/9?limit=2&cursor=a'), await get('/v1/things/1?limit=2')];
+  expect([first.headers['link'], last.headers['link']]).toEqual(['</v1/things/9?limit=2&cursor=b%2Bc>; rel="next"', undefined]);
 });
 
 test('A change without If-Match is 428, with it the version reaches the handler', async () => {

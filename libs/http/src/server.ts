@@ -213,8 +213,17 @@ function send(request: FastifyRequest, reply: FastifyReply, answer: Answer): Fas
   if (request.method === 'GET' && isKnown(request.headers['if-none-match'], headers['etag']))
     return reply.code(304).headers(headers).send();
   reply.code(answer.status).headers(headers);
+  if (request.method === 'GET') linkNextPage(request, reply, answer.body as { next?: unknown } | undefined);
   if (answer.status >= 400) return reply.type('application/problem+json').send(JSON.stringify(answer.body));
   return answer.body === undefined ? reply.send() : reply.send(answer.body);
+}
+
+/** Every page names the address of the one after it in the Link header (RFC 8288). */
+function linkNextPage({ url }: FastifyRequest, reply: FastifyReply, page: { next?: unknown } | undefined): void {
+  if (typeof page?.next !== 'string') return;
+  const next = new URL(url, 'http://here');
+  next.searchParams.set('cursor', page.next);
+  reply.header('link', `<${next.pathname}${next.search}>; rel="next"`);
 }
 
 /** Whether If-None-Match names the tag (RFC 9110 §13.1.2): one of a list will do, and weak or strong is the same here. */

@@ -31,16 +31,3 @@ export function actor(caller: Caller): Actor {
 export function missing(thing: string): never {
   throw new KassaError('not-found', { detail: `There is no such ${thing} here.` });
 }
-
-/** A page, with the address of the next one in the Link header (RFC 8288). */
-export function paged(
-  url: string,
-  query: Record<string, string | number | undefined>,
-  page: { items: unknown[]; next?: string },
-): Answer {
-  if (page.next === undefined) return { status: 200, body: page };
-  const asked = Object.entries({ ...query, cursor: page.next }).flatMap(([name, value]): [string, string][] =>
-    value === undefined ? [] : [[name, String(value)]],
-  );
-  return { status: 200, body: page, headers: { link: `<${url}?${new URLSearchParams(asked)}>; rel="next"` } };
-}

@@ -1,7 +1,7 @@
 import { decodeCursor, encodeCursor, toPage } from '@kassa/http';
 import * as schemas from '../http-schemas.ts';
 import { auditLevels } from '../operations/audit-levels.ts';
-import { operators, paged, type HttpDeps, type Server } from './answers.ts';
+import { operators, type HttpDeps, type Server } from './answers.ts';
 
 export function auditRoutes(server: Server, deps: HttpDeps): void {
   server.route({
@@ -17,7 +17,7 @@ export function auditRoutes(server: Server, deps: HttpDeps): void {
       const after = decodeCursor(cursor, schemas.TextPosition) ?? '';
       const { shops, isLast } = await auditLevels(deps, { after, limit });
       const next = isLast ? {} : { next: encodeCursor(shops.at(-1)?.shopId) };
-      return paged('/v1/audit/levels', { limit }, { items: shops, ...next });
+      return { status: 200, body: { items: shops, ...next } };
     },
   });
   server.route({
@@ -31,11 +31,7 @@ export function auditRoutes(server: Server, deps: HttpDeps): void {
     errors: ['cursor-invalid'],
     handler: async ({ query: { limit, cursor } }) => {
       const rows = await deps.store.reservationsAfter(decodeCursor(cursor, schemas.ReservationPosition), limit + 1);
-      return paged(
-        '/v1/audit/reservations',
-        { limit },
-        toPage(rows, limit, ({ reservationId }) => reservationId),
-      );
+      return { status: 200, body: toPage(rows, limit, ({ reservationId }) => reservationId) };
     },
   });
   server.route({
@@ -49,11 +45,7 @@ export function auditRoutes(server: Server, deps: HttpDeps): void {
     errors: ['cursor-invalid'],
     handler: async ({ query: { limit, cursor } }) => {
       const rows = await deps.store.privilegedActsAfter(decodeCursor(cursor, schemas.NumberPosition), limit + 1);
-      return paged(
-        '/v1/audit/acts',
-        { limit },
-        toPage(rows, limit, ({ actId }) => actId),
-      );
+      return { status: 200, body: toPage(rows, limit, ({ actId }) => actId) };
     },
   });
 }

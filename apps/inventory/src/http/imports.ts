@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { ImportKind, ImportRows } from '../domain/import.ts';
 import * as schemas from '../http-schemas.ts';
 import { importFile, type ImportFile } from '../operations/import-file.ts';
-import { actor, missing, operators, paged, type HttpDeps, type Server } from './answers.ts';
+import { actor, missing, operators, type HttpDeps, type Server } from './answers.ts';
 
 export function importRoutes(server: Server, deps: HttpDeps): void {
   importRoute(server, deps, 'products', schemas.productsFile, 'sku,gtin,name,item_group,is_serialised,is_active');
@@ -38,11 +38,7 @@ export function importRoutes(server: Server, deps: HttpDeps): void {
     handler: async ({ params: { importId }, query: { limit, cursor } }) => {
       const rows = await deps.store.refusalsAfter(importId, decodeCursor(cursor, schemas.NumberPosition), limit + 1);
       if (rows.length === 0 && (await deps.store.findImport(importId)) === undefined) missing('import');
-      return paged(
-        `/v1/imports/${importId}/refusals`,
-        { limit },
-        toPage(rows, limit, ({ row }) => row),
-      );
+      return { status: 200, body: toPage(rows, limit, ({ row }) => row) };
     },
   });
 }

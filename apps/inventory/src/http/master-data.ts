@@ -2,7 +2,7 @@ import { decodeCursor, toPage } from '@kassa/http';
 import { z } from 'zod';
 import * as schemas from '../http-schemas.ts';
 import { changeProduct } from '../operations/change-product.ts';
-import { actor, missing, operators, paged, readers, writer, type HttpDeps, type Server } from './answers.ts';
+import { actor, missing, operators, readers, writer, type HttpDeps, type Server } from './answers.ts';
 
 export function masterDataRoutes(server: Server, deps: HttpDeps): void {
   const write = writer(deps);
@@ -18,11 +18,7 @@ export function masterDataRoutes(server: Server, deps: HttpDeps): void {
     errors: ['cursor-invalid'],
     handler: async ({ query: { q, limit, cursor } }) => {
       const rows = await deps.store.productsAfter(decodeCursor(cursor, schemas.TextPosition), q, limit + 1);
-      return paged(
-        '/v1/products',
-        { q, limit },
-        toPage(rows, limit, ({ sku }) => sku),
-      );
+      return { status: 200, body: toPage(rows, limit, ({ sku }) => sku) };
     },
   });
   server.route({
@@ -66,11 +62,7 @@ export function masterDataRoutes(server: Server, deps: HttpDeps): void {
     errors: ['cursor-invalid'],
     handler: async ({ query: { limit, cursor } }) => {
       const rows = await deps.store.shopsAfter(decodeCursor(cursor, schemas.TextPosition), limit + 1);
-      return paged(
-        '/v1/shops',
-        { limit },
-        toPage(rows, limit, ({ shopId }) => shopId),
-      );
+      return { status: 200, body: toPage(rows, limit, ({ shopId }) => shopId) };
     },
   });
   server.route({

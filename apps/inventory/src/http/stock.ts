@@ -2,7 +2,7 @@ import { toPage, decodeCursor } from '@kassa/http';
 import { boundShop, shopOf } from '../domain/shop-scope.ts';
 import * as schemas from '../http-schemas.ts';
 import { recordMovements } from '../operations/record-movements.ts';
-import { actor, clerks, missing, paged, readers, writer, type HttpDeps, type Server } from './answers.ts';
+import { actor, clerks, missing, readers, writer, type HttpDeps, type Server } from './answers.ts';
 
 export function stockRoutes(server: Server, deps: HttpDeps): void {
   const write = writer(deps);
@@ -34,11 +34,7 @@ export function stockRoutes(server: Server, deps: HttpDeps): void {
     handler: async ({ query: { sku, shop, limit, cursor }, caller }) => {
       const shopId = shopOf(caller, shop, '/query/shop');
       const rows = await deps.store.movementsAfter(shopId, sku, decodeCursor(cursor, schemas.NumberPosition), limit + 1);
-      return paged(
-        '/v1/movements',
-        { sku, shop: shopId, limit },
-        toPage(rows, limit, ({ movementId }) => movementId),
-      );
+      return { status: 200, body: toPage(rows, limit, ({ movementId }) => movementId) };
     },
   });
   server.route({
