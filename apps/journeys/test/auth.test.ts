@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { roleMatrix, testIssuer, type Issuer, type MatrixRow } from '@kassa/testing';
 import { openApi } from './api.ts';
 import { operationsOf, type Operation } from './operations.ts';
-import { bodyFor, makeThings, pathTo, type Things } from './things.ts';
+import { bodyFor, makeThings, pathTo, stuckCheckout, type Things } from './things.ts';
 import { startSystem, type System } from './system.ts';
+import { openTill } from './till.ts';
 
 // Who may do what, asked of the running services for every operation they publish: nobody, every role in its own shop, every role in
 // another one. Shop dk-001 owns all things the addresses name.
@@ -38,7 +39,21 @@ async function call(operation: Operation, token: string | undefined) {
     ...(operation.headers.includes('If-Match') ? { 'if-match': '"99999"' } : {}),
     ...(operation.takesCsv ? { 'content-type': 'text/csv' } : {}),
   };
-  return api.send(operation.method, pathTo(operation, things), operation.takesCsv ? 'column\n' : bodyFor(operation), { headers });
+  return api.send(
+    operation.method,
+    pathTo(operation, await thingsNow(operation)),
+    operation.takesCsv ? 'column\n' : bodyFor(operation),
+    { headers },
+  );
+}
+
+/** An open checkout for whoever decides one by its id: none stays open for long, so that each caller gets one of its own. */
+async function thingsNow(operation: Operation): Promise<Things> {
+  if (!operation.path.startsWith('/v1/checkouts/')) return things;
+  const till = await openTill(system, 'dk-001-01', { role: 'supervisor' });
+  const sale = await till.open([{ sku: system.demo.products[1]!.sku }]);
+  await stuckCheckout(till, sale);
+  return { ...things, 'sales /v1/checkouts/': { saleId: sale.id } };
 }
 
 describe.each(services)('%s', (service) => {

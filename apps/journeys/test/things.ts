@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
+import { eventually } from '@kassa/testing';
+import type { Reply } from './api.ts';
 import { makeDemo } from './demo.ts';
 import type { Operation } from './operations.ts';
 import type { System } from './system.ts';
-import { openTill } from './till.ts';
+import { openTill, type Sale, type Till } from './till.ts';
 
 /** What addresses name, by service and parameter: things of shop dk-001 where they belong to a shop. */
 export type Things = Record<string, Record<string, string>>;
@@ -41,8 +44,8 @@ export async function makeThings(system: System): Promise<Things> {
     'sales /v1/sales/': { id: sale.id, lineId: sale.lines[0]!.lineId },
     'sales /v1/sales/{id}/tenders/': { id: paying.id, tenderId: tender!.tenderId },
     'sales /v1/sales/{id}/receipt': { id: sold.id },
-    // No checkout stands open. What is no id at all is refused only after the caller was let in.
-    'sales /v1/checkouts/': { saleId: 'none' },
+    // Its checkout is over. Whoever needs an open one makes it with stuckCheckout, since none stays open for long.
+    'sales /v1/checkouts/': { saleId: undone.id },
     'sales /v1/imports/': { id: String(prices.body['importId']) },
     'inventory /': {
       reservationId: reservation!.reservationId,
@@ -59,6 +62,23 @@ export async function makeThings(system: System): Promise<Things> {
     'stock-lookup /': { item: gtin },
     'acquirer /': { providerKey: randomUUID() },
   };
+}
+
+/** A terminal amount that is never answered, and nothing takes place (apps/acquirer/README.md). */
+export const nothingTookPlaceMinor = 5_108;
+
+/**
+ * Tenders a sale by a terminal that does not answer: its checkout is open for as long as payments waits for that answer, and then until
+ * what it took otherwise is given back. Resolves as soon as the checkout is open; `answer` is what the till is told in the end.
+ */
+export async function stuckCheckout(till: Till, { id, totalMinor }: Sale): Promise<{ answer: Promise<Reply> }> {
+  const tenders = [nothingTookPlaceMinor, totalMinor - nothingTookPlaceMinor];
+  const body = { tenders: tenders.map((amountMinor) => ({ method: 'terminal', amountMinor })) };
+  const answer = till.sales.post(`/v1/sales/${id}/complete`, body);
+  // Whoever does not wait for it has ended the system meanwhile, perhaps.
+  answer.catch(() => undefined);
+  await eventually(async () => expect((await till.sale(id)).state).toBe('COMMITTING'));
+  return { answer };
 }
 
 /** The operation's address with its parameters filled in; the most exact prefix decides. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Reply } from './api.ts';
+import { nothingTookPlaceMinor, stuckCheckout } from './things.ts';
 import { openTill, type Sale } from './till.ts';
 import type { System } from './system.ts';
 
@@ -18,9 +19,8 @@ export interface Write {
 /** How each write of each service is made ready, by its name in the services' documents: things of its own for each time it is called. */
 export type Writes = Record<string, () => Promise<Write>>;
 
-/** Terminal amounts that are never answered (apps/acquirer/README.md). */
+/** A terminal amount that is never answered, though the operation takes place (apps/acquirer/README.md). */
 const tookPlaceMinor = 5_107;
-const nothingTookPlaceMinor = 5_108;
 const csv = { 'content-type': 'text/csv' };
 const dk = 'dk-001';
 
@@ -51,11 +51,11 @@ export async function writesOf(system: System): Promise<Writes> {
     const [{ id: transactionId }] = body['transactions'] as [{ id: string }];
     return { ids: { transactionId } };
   };
-  const stuckCheckout = async () => {
-    const { id, totalMinor } = await open();
-    const tenders = [tender(nothingTookPlaceMinor), tender(totalMinor - nothingTookPlaceMinor)];
-    done(await till.sales.post(`/v1/sales/${id}/complete`, { tenders }), 202);
-    return { ids: { saleId: id } };
+  const stuck = async () => {
+    const sale = await open();
+    const { answer } = await stuckCheckout(till, sale);
+    done(await answer, 202);
+    return { ids: { saleId: sale.id } };
   };
 
   const reserve = async () => {
@@ -113,12 +113,12 @@ export async function writesOf(system: System): Promise<Writes> {
       return { ids: { id, tenderId }, headers: { 'if-match': `"${String(body['version'])}"` } };
     },
     'sales POST /v1/checkouts/{saleId}/resume': async () => ({
-      ...(await stuckCheckout()),
+      ...(await stuck()),
       body: { reason },
       other: { reason: 'Another one did.' },
     }),
     'sales POST /v1/checkouts/{saleId}/resolve': async () => ({
-      ...(await stuckCheckout()),
+      ...(await stuck()),
       body: { action: 'abort', reason },
       other: { action: 'finish', reason },
     }),
