@@ -4,7 +4,7 @@ import { KassaError } from '@kassa/problem';
 import { z } from 'zod';
 import { createHttpServer, pageOf, pageQuery, type HttpServer } from './index.ts';
 
-type Caller = { subject: string; roles: readonly string[] };
+type Caller = { subject: string; roles: readonly string[]; shopId?: string };
 let server: HttpServer<Caller, string, string>;
 const told = { debug: vi.fn(), info: vi.fn() };
 
@@ -14,7 +14,8 @@ beforeAll(async () => {
     log: { ...told, warn() {}, error() {}, level: 'info' },
     authenticate: async (header) => {
       if (header === undefined) throw new KassaError('unauthenticated');
-      return { subject: 's', roles: [header] };
+      const [role = '', shop] = header.split(' of ');
+      return { subject: 's', roles: [role], ...(shop !== undefined && { shopId: shop }) };
     },
     readKey: ({ header }) => {
       if (header === undefined) throw new KassaError('idempotency-key-missing');
@@ -94,6 +95,17 @@ test.each([
     code,
     'application/problem+json; charset=utf-8',
   ]);
+});
+
+test.each([
+  ['its own', 'maker of dk-001', 'dk-001', 201],
+  ["another's", 'maker of dk-001', 'dk-002', 403],
+  ['two', 'maker of dk-001', 'dk-001, dk-002', 403],
+  ['no', 'maker of dk-001', '', 403],
+  ['a shop, and has none', 'maker', 'dk-001', 403],
+])('A caller who names %s in X-Kassa-Shop', async (_name, authorization, shop, status) => {
+  const reply = await post('{"name":"a"}', { authorization, 'x-kassa-shop': shop });
+  expect([reply.statusCode, reply.json().code]).toEqual([status, status === 403 ? 'forbidden' : undefined]);
 });
 
 test('An unknown field is named by its pointer', async () => {

@@ -65,9 +65,11 @@ interface KassaRequest extends FastifyRequest {
  * The HTTP server every service has: bearer tokens and roles, zod validation, idempotency keys, ETag and If-None-Match,
  * problem documents for whatever goes wrong, OpenAPI at /openapi.json with a UI at /docs, one span, metric and log line a request.
  */
-export async function createHttpServer<Caller extends { subject: string; roles: readonly string[] }, Key, Role extends string>(
-  options: HttpServerOptions<Caller, Key>,
-): Promise<HttpServer<Caller, Key, Role>> {
+export async function createHttpServer<
+  Caller extends { subject: string; roles: readonly string[]; shopId?: string },
+  Key,
+  Role extends string,
+>(options: HttpServerOptions<Caller, Key>): Promise<HttpServer<Caller, Key, Role>> {
   const app = fastify({
     bodyLimit: options.bodyLimitBytes ?? 65_536,
     logger: false,
@@ -121,7 +123,7 @@ export async function createHttpServer<Caller extends { subject: string; roles: 
   };
 }
 
-function toFastifyRoute<Caller extends { subject: string; roles: readonly string[] }, Key>(
+function toFastifyRoute<Caller extends { subject: string; roles: readonly string[]; shopId?: string }, Key>(
   route: AnyRoute,
   options: HttpServerOptions<Caller, Key>,
 ): RouteOptions {
@@ -150,6 +152,7 @@ function toFastifyRoute<Caller extends { subject: string; roles: readonly string
       if (!route.roles.some((role) => caller.roles.includes(role))) {
         throw new KassaError('forbidden', { detail: `This needs one of the roles ${route.roles.join(', ')}.` });
       }
+      checkShop(request.headers['x-kassa-shop'], caller.shopId);
       (request as unknown as { caller: Caller }).caller = caller;
     },
     handler: async (request, reply) => {
@@ -241,6 +244,12 @@ function readIfMatch(header: string | undefined): number {
   if (version === undefined)
     throw new KassaError('precondition-failed', { detail: 'If-Match must be one ETag as this service gave it, like "3".' });
   return Number(version);
+}
+
+/** The edge chooses a version by this header before anyone has looked at the token; whoever names another shop than his own is refused. */
+function checkShop(named: string | string[] | undefined, own: string | undefined): void {
+  if (named === undefined || named === own) return;
+  throw new KassaError('forbidden', { detail: 'X-Kassa-Shop must be the shop of the token, or left out.' });
 }
 
 function checkMediaType(request: FastifyRequest, bodyAs: 'json' | 'bytes' | 'stream'): void {
