@@ -57,14 +57,25 @@ export const isDamage = (error: unknown): boolean => /^(58P01|58030|XX00[0-2])$/
 export const damaged = (folder: string, words: string): Failure =>
   new Failure(`The data in ${folder} is damaged and PostgreSQL cannot use it; npm start -- --reset makes it anew.`, words);
 
-/** Makes databases and roles on a server that is not ours, each named kassa_… so that nobody else's is touched. */
+/**
+ * Makes databases and roles on a server that is not ours, each named kassa_… so that nobody else's is touched. One npm start at a time
+ * uses it, whatever its data folder: a second one would change the first one's passwords, or drop its databases.
+ */
 export async function useExternalPostgres(adminUrl: string, secrets: Secrets, mustReset: boolean): Promise<Postgres> {
   const where = new URL(adminUrl).host;
+  const holder = adminClient(adminUrl);
   try {
+    await holder.connect();
+    const { rows } = await holder.query<{ isOurs: boolean }>(`SELECT pg_try_advisory_lock(hashtext('kassa-start')) AS "isOurs"`);
+    if (!rows[0]?.isOurs)
+      throw new Failure(
+        `Another npm start uses the PostgreSQL at ${where} (KASSA_DATABASE_URL); end that one, or name another server.`,
+      );
     if (mustReset) await dropDatabases(adminUrl);
     const { version, urls } = await prepareDatabases(adminUrl, 'kassa_', secrets);
-    return { pid: undefined, version, adminUrl, urls, exited: new Promise(() => undefined), stop: () => Promise.resolve() };
+    return { pid: undefined, version, adminUrl, urls, exited: new Promise(() => undefined), stop: () => holder.end() };
   } catch (error) {
+    await holder.end().catch(() => undefined);
     if (error instanceof Failure) throw error;
     throw new Failure(
       `PostgreSQL at ${where} (KASSA_DATABASE_URL) cannot be used: ${(error as Error).message || String(error)}.`,
@@ -87,8 +98,7 @@ function checkVersion(data: string): void {
 
 /** One database per service, owned by a role of its own; no other role may even connect to it. */
 async function prepareDatabases(adminUrl: string, prefix: string, secrets: Secrets) {
-  const client = new pg.Client({ connectionString: adminUrl, application_name: 'kassa-start', connectionTimeoutMillis: 10_000 });
-  client.on('error', () => undefined); // A lost connection rejects the statement under way, which tells.
+  const client = adminClient(adminUrl);
   await client.connect();
   try {
     const roles = await namesOf(client, 'SELECT rolname AS name FROM pg_roles');
@@ -120,6 +130,12 @@ async function prepareDatabases(adminUrl: string, prefix: string, secrets: Secre
   }
 }
 
+function adminClient(adminUrl: string): pg.Client {
+  const client = new pg.Client({ connectionString: adminUrl, application_name: 'kassa-start', connectionTimeoutMillis: 10_000 });
+  client.on('error', () => undefined); // A lost connection rejects the statement under way, which tells.
+  return client;
+}
+
 async function namesOf(client: pg.Client, sql: string): Promise<Set<string>> {
   const { rows } = await client.query<{ name: string }>(sql);
   return new Set(rows.map((row) => row.name));
@@ -129,8 +145,7 @@ async function namesOf(client: pg.Client, sql: string): Promise<Set<string>> {
 const unicode = "ENCODING 'UTF8' LOCALE 'C' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'";
 
 async function dropDatabases(adminUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl, application_name: 'kassa-start', connectionTimeoutMillis: 10_000 });
-  client.on('error', () => undefined); // A lost connection rejects the statement under way, which tells.
+  const client = adminClient(adminUrl);
   await client.connect();
   try {
     for (const name of serviceNames) {

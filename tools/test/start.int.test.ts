@@ -266,6 +266,16 @@ describe('a PostgreSQL that is not ours', () => {
     expect(await adminQuery(anew, "SELECT to_regclass('kept')::text AS kept")).toEqual([{ kept: null }]);
   });
 
+  test('serves one npm start at a time, whatever their data folders', async () => {
+    await ready(begin(small, { KASSA_DATA: temporaryFolder(), KASSA_DATABASE_URL: server.url }));
+    const others = ['--only', 'acquirer', '--ports', String(Number(ports) + 9_000), '--reset'];
+    const second = begin(others, { KASSA_DATA: temporaryFolder(), KASSA_DATABASE_URL: server.url });
+    expect(await second.ended).toBe(1);
+    expect(second.output()).toMatch(
+      /^Another npm start uses the PostgreSQL at .* \(KASSA_DATABASE_URL\); end that one, or .*\n$/,
+    );
+  });
+
   test('is named when it does not answer', async () => {
     const external = { KASSA_DATA: temporaryFolder(), KASSA_DATABASE_URL: 'postgresql://nobody:nothing@127.0.0.1:1/postgres' };
     const started = begin(small, external);
