@@ -222,7 +222,8 @@ function operators(server: Server, deps: Deps): void {
     method: 'POST',
     url: '/v1/unknown-payments/:transactionId/resolve',
     summary: 'Settle it by hand',
-    description: 'For what the provider cannot be asked about. Reason and evidence go into the audit log with the act.',
+    description:
+      'For what the provider cannot be asked about. Reason and evidence go into the audit log with the act. What is settled as failed is closed at the provider first; where that says it took place, this is refused.',
     tags: ['operators'],
     roles: ['operator'],
     params: schemas.TransactionPath,

@@ -79,7 +79,9 @@ export interface ResolveByHand extends ByHand {
 /**
  * Settles a transaction by an operator's word, where the provider cannot be asked or contradicts itself. Act, outcome and balances are one
  * statement. A transaction whose outcome is known keeps it; the operator may only confirm it, which takes a failed integrity's mark away.
- * Errors: not-found, wrong-state, request-in-progress while a worker is at it.
+ * What is to be failed is closed at the provider first, so that it cannot happen afterwards.
+ * Errors: not-found; wrong-state where the outcome is known, here or at the provider; request-in-progress while a worker or the provider
+ * is at it.
  */
 export function resolveByHand(deps: Deps, input: ResolveByHand): Promise<Answer> {
   const { transactionId, actor, traceId, key, outcome, reason, evidence } = input;
@@ -104,6 +106,7 @@ export function resolveByHand(deps: Deps, input: ResolveByHand): Promise<Answer>
           params: { transactionStatus: transaction.status },
         });
       }
+      if (outcome === 'failed' && intent.status !== 'integrity_failed') await closeThere(deps, transaction);
       const act: Act = { act: 'resolve', transactionId, actor, outcome, reason, evidence, traceId };
       const finished = await deps.store.finishByHand(transaction, verdict, act, key);
       deps.events.operatorActed('resolve', transactionId, actor);
@@ -111,6 +114,24 @@ export function resolveByHand(deps: Deps, input: ResolveByHand): Promise<Answer>
     },
     async () => done(await load(deps, transactionId)),
   );
+}
+
+/**
+ * Closes what the operator says did not happen. A provider that says it did, or that is still at it, knows better than any statement; one
+ * that gives no answer leaves it to the operator. Errors: wrong-state, request-in-progress.
+ */
+async function closeThere(deps: Deps, transaction: Transaction): Promise<void> {
+  const answer = await deps.provider.close(transaction);
+  deps.events.inquiryAnswered(transaction, answer.outcome);
+  if (answer.outcome === 'approved') {
+    throw new KassaError('wrong-state', {
+      detail: 'The provider says that it took place: resume this payment, and that is written down.',
+      params: { transactionStatus: transaction.status, provider: answer.outcome },
+    });
+  }
+  if (answer.outcome === 'pending') {
+    throw new KassaError('request-in-progress', { detail: 'The provider has not decided yet.', retryAfterSeconds: 5 });
+  }
 }
 
 async function load(deps: Deps, transactionId: string): Promise<Movement & { transaction: Transaction }> {
