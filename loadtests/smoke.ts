@@ -107,7 +107,7 @@ function refusals({ cashier }: Till): boolean[] {
   const isRefused = ({ status, code }: Answer, wanted: [number, string]) => status === wanted[0] && code === wanted[1];
   return [
     isRefused(
-      send(() => 'nobody', { ...opening, key: newKey(), body: sale }),
+      send(() => ({ authorization: 'Bearer nobody' }), { ...opening, key: newKey(), body: sale }),
       [401, 'unauthenticated'],
     ),
     isRefused(send(cashier, { ...opening, body: sale }), [400, 'idempotency-key-missing']),

@@ -2,6 +2,7 @@ import http, { type RefinedResponse } from 'k6/http';
 import { sleep } from 'k6';
 import { Counter, Rate } from 'k6/metrics';
 import { patienceSeconds } from './shapes.ts';
+import type { SignedIn } from './tokens.ts';
 
 /** Requests nobody answered, or that were answered with 5xx; each is sent again. */
 export const unavailable = new Rate('kassa_unavailable');
@@ -38,13 +39,13 @@ export interface Answer {
  * Sends a request as a till does: where no answer comes, or one that says "later" (5xx, 429, 409 of a repeatable kind), the very same
  * request with the same Idempotency-Key goes out again, until it is answered or the till's patience ends.
  */
-export function send(token: () => string, request: Request): Answer {
+export function send(signedIn: SignedIn, request: Request): Answer {
   const { service, method, path, name, body, key, ifMatch, ifNoneMatch } = request;
   const url = `${urlOf(service)}${path}`;
   const deadline = Date.now() + patienceSeconds * 1000;
   for (let pauseSeconds = 0.1; ; pauseSeconds = Math.min(pauseSeconds * 2, 2)) {
     const headers = {
-      authorization: `Bearer ${token()}`,
+      ...signedIn(),
       ...(body ? { 'content-type': 'application/json' } : {}),
       ...(key ? { 'idempotency-key': key } : {}),
       ...(ifMatch ? { 'if-match': ifMatch } : {}),

@@ -3,14 +3,14 @@ import exec from 'k6/execution';
 import { newKey, refuse, send, type Answer } from './requests.ts';
 import { registers, shops, type Shop } from './retailer.ts';
 import { patienceSeconds } from './shapes.ts';
-import { signIn } from './tokens.ts';
+import { signIn, type SignedIn } from './tokens.ts';
 
-/** A register of its own with a cashier and a stock clerk, each with a token of their own. */
+/** A register of its own with a cashier and a stock clerk, each signed in. */
 export interface Till {
   registerId: string;
   shop: Shop;
-  cashier: () => string;
-  stockClerk: () => string;
+  cashier: SignedIn;
+  stockClerk: SignedIn;
 }
 
 let mine: Till | undefined;

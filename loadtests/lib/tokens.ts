@@ -8,25 +8,29 @@ export interface Person {
   register?: string;
 }
 
+/** The headers of someone who is signed in. */
+export type SignedIn = () => Record<string, string>;
+
 const env = __ENV;
 /** Short, so that every test of a minute or more also renews its tokens. */
 const lifetimeSeconds = 60;
 const tryAgainMax = 20;
 
 /**
- * Signs a person in, and returns what gives a token that is good for the next request: the same one, or a new one of the same
- * session when a third of its time is left.
+ * Signs a person in, and returns what gives the headers of their next request: with the same token, or a new one of the same session
+ * when a third of its time is left, and with the shop, by which the edge finds its pilot.
  */
-export function signIn(person: Person): () => string {
+export function signIn(person: Person): SignedIn {
   const signedInAt = Math.floor(Date.now() / 1000);
   const session = { sid: `${person.sub}-${signedInAt}`, auth_time: String(signedInAt) };
-  let token = '';
+  const shop = person.shop === undefined ? {} : { 'x-kassa-shop': person.shop };
+  let headers: Record<string, string> = {};
   let renewAt = 0;
   return () => {
-    if (Date.now() < renewAt) return token;
-    token = fetchToken({ ...person, ...session });
+    if (Date.now() < renewAt) return headers;
+    headers = { authorization: `Bearer ${fetchToken({ ...person, ...session })}`, ...shop };
     renewAt = Date.now() + (lifetimeSeconds * 1000 * 2) / 3;
-    return token;
+    return headers;
   };
 }
 

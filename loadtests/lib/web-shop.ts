@@ -2,7 +2,7 @@ import { sleep } from 'k6';
 import exec from 'k6/execution';
 import { newKey, refuse, send, type Answer } from './requests.ts';
 import { patienceSeconds } from './shapes.ts';
-import { signIn } from './tokens.ts';
+import { signIn, type SignedIn } from './tokens.ts';
 
 /** A payment as the web shop sees it. */
 export interface Intent {
@@ -19,10 +19,10 @@ export interface Intent {
 /** What a story did with a payment, and so what its balances must be. */
 export type Balances = Omit<Intent, 'id' | 'status' | 'transactions'>;
 
-let mine: (() => string) | undefined;
+let mine: SignedIn | undefined;
 
-/** The token of this user's own web-shop server. */
-export function webShop(): () => string {
+/** This user's own web-shop server, signed in. */
+export function webShop(): SignedIn {
   mine ??= signIn({ sub: `load-web-${exec.vu.idInTest}`, roles: 'web-shop' });
   return mine;
 }

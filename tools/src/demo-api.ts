@@ -17,9 +17,10 @@ export interface Problem {
   detail: string;
 }
 
-export function openApi(base: string, token: string): Api {
+/** `shop` is whose register calls: the edge finds a pilot by it. A web shop has none. */
+export function openApi(base: string, token: string, shop?: string): Api {
   async function send(method: string, path: string, body?: object): Promise<Response> {
-    const headers: Record<string, string> = { authorization: `Bearer ${token}` };
+    const headers: Record<string, string> = { authorization: `Bearer ${token}`, ...(shop && { 'x-kassa-shop': shop }) };
     if (body) Object.assign(headers, { 'content-type': 'application/json', 'idempotency-key': randomUUID() });
     const init = { method, headers, signal: AbortSignal.timeout(60_000), ...(body ? { body: JSON.stringify(body) } : {}) };
     try {

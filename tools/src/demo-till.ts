@@ -40,8 +40,8 @@ export interface Till {
 export async function openTill(system: System, register: string): Promise<Till> {
   const shop = register.slice(0, register.lastIndexOf('-'));
   const token = await fetchToken(system, { roles: ['cashier'], shop, register, subject: `employee-${register}` });
-  const lookup = openApi(system.services['stock-lookup'].http, token);
-  const sales = openApi(system.services.sales.http, token);
+  const lookup = openApi(system.services['stock-lookup'].http, token, shop);
+  const sales = openApi(system.services.sales.http, token, shop);
   return {
     register,
     lookup,
