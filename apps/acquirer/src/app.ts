@@ -44,6 +44,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       version: 'v1',
       description: `The outside card world for development and tests: an online gateway and in-shop terminals.\n\n${testCardsMarkdown(testCards())}`,
     },
+    doKeysExpire: false,
     log,
     authenticate: apiKeyAuthenticator(config.API_KEY),
     readKey({ header }) {

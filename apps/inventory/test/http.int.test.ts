@@ -293,6 +293,11 @@ describe('a write with an Idempotency-Key', () => {
       'true',
     ]);
     expect((await levelOf(room, 'E1')).reserved).toBe(before.reserved + 1);
+    const { rows } = await room.db.query("SELECT expires_at FROM idempotency_keys WHERE answer LIKE '%' || $1 || '%'", [
+      first.body.reservationId,
+    ]);
+    const kept = rows.map((row) => (row as { expires_at: Date }).expires_at.toUTCString());
+    expect([first, again].map(({ headers }) => headers.get('idempotency-expires'))).toEqual([...kept, ...kept]);
   });
 
   test('happens once when sent fifty times at once', async () => {

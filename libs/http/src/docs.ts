@@ -30,7 +30,7 @@ const guardedErrors: ErrorCode[] = ['unauthenticated', 'forbidden'];
 const everyError: ErrorCode[] = ['validation-failed', 'unavailable', 'internal-error'];
 
 /** OpenAPI 3.1 at /openapi.json, made of the routes' own zod schemas, with a page to try it at /docs. */
-export async function registerDocs(app: FastifyInstance, docs: Docs): Promise<void> {
+export async function registerDocs(app: FastifyInstance, docs: Docs, doKeysExpire: boolean): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -45,7 +45,7 @@ export async function registerDocs(app: FastifyInstance, docs: Docs): Promise<vo
         ? { ...done, schema: describe(done.schema as unknown as Operation, config.kassa, config.isWrite === true) as never }
         : done;
     },
-    transformObject: (given) => addHeadersAndErrors(jsonSchemaTransformObject(given) as never) as never,
+    transformObject: (given) => addHeadersAndErrors(jsonSchemaTransformObject(given) as never, doKeysExpire) as never,
   });
   await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { persistAuthorization: true, tryItOutEnabled: true } });
   app.get('/openapi.json', { schema: { hide: true } as never }, async () => app.swagger());
@@ -75,7 +75,7 @@ interface Document {
   components?: { schemas?: Record<string, unknown> };
 }
 
-function addHeadersAndErrors(document: Document): Document {
+function addHeadersAndErrors(document: Document, doKeysExpire: boolean): Document {
   for (const path of Object.values(document.paths ?? {})) {
     for (const operation of Object.values(path)) {
       const headers = (operation['x-kassa-headers'] as string[] | undefined) ?? [];
@@ -91,6 +91,7 @@ function addHeadersAndErrors(document: Document): Document {
         description: headerNotes[name],
       }));
       if (parameters.length > 0) operation.parameters = [...(operation.parameters ?? []), ...parameters];
+      if (doKeysExpire && headers.includes('Idempotency-Key')) addExpiry(operation);
       addErrors(operation, (operation['x-kassa-errors'] as ErrorCode[] | undefined) ?? []);
     }
   }
@@ -105,6 +106,19 @@ const headerNotes: Record<string, string> = {
   'Idempotency-Key': 'a fresh UUID for each new write, the same one when it is repeated',
   'If-Match': 'the ETag last read, like "3"',
 };
+
+/** Said of answers that the routes name; errors are added after it, since not all of them are kept. */
+function addExpiry(operation: Operation): void {
+  for (const response of Object.values(operation.responses) as { headers?: object }[]) {
+    response.headers = {
+      ...response.headers,
+      'Idempotency-Expires': {
+        schema: { type: 'string' },
+        description: 'until when this answer is kept for the key, as an HTTP date; after that the key is a new one',
+      },
+    };
+  }
+}
 
 function addErrors(operation: Operation, codes: ErrorCode[]): void {
   const byStatus = Map.groupBy(codes, (code) => errorKind(code).status);

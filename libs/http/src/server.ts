@@ -28,6 +28,8 @@ export interface Log {
 
 export interface HttpServerOptions<Caller, Key> {
   docs: Docs;
+  /** False where answers are kept for ever, and so without the header Idempotency-Expires. Default: true. */
+  doKeysExpire?: boolean;
   log: Log;
   /** Turns the Authorization header into a caller, or throws unauthenticated. */
   authenticate(authorization: string | undefined): Promise<Caller>;
@@ -99,7 +101,7 @@ export async function createHttpServer<
   );
   parseBodies(app);
   observeRequests(app, options.log);
-  await registerDocs(app, options.docs);
+  await registerDocs(app, options.docs, options.doKeysExpire ?? true);
 
   const route = (given: AnyRoute) => app.route(toFastifyRoute(given, options));
   registerLogLevel(route, options.log);

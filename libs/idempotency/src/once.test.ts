@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { KassaError } from '@kassa/problem';
 import { createIdempotency, readKey } from './index.ts';
 
 const key = readKey({
@@ -35,4 +36,29 @@ test('One that is taken and given back for ever is given up', async () => {
   };
   await expect(givenBack.once(key, act)).rejects.toThrow('key-seen');
   expect(times).toBe(3);
+});
+
+test('An answer says until when it is kept, and a repetition days later says the same', async () => {
+  const { fingerprint, expiresAt } = key;
+  const recorded = { fingerprint, status: 201, answer: '{"body":{}}', subject: null, expires_at: expiresAt };
+  const { once } = createIdempotency({ query: () => Promise.resolve({ rows: [recorded] }) });
+  const later = { ...key, expiresAt: new Date('2026-01-12T00:00:00Z') };
+  expect([
+    await once(key, () => Promise.resolve({ status: 201, headers: { etag: '"1"' } })),
+    await once(later, () => Promise.reject(keySeen())),
+  ]).toEqual([
+    { status: 201, headers: { etag: '"1"', 'idempotency-expires': 'Thu, 08 Jan 2026 00:00:00 GMT' } },
+    {
+      status: 201,
+      body: {},
+      headers: { 'idempotency-replayed': 'true', 'idempotency-expires': 'Thu, 08 Jan 2026 00:00:00 GMT' },
+    },
+  ]);
+});
+
+test('A refusal that is kept says so, and one that is not does not', async () => {
+  const { once } = createIdempotency({ query: () => Promise.resolve({ rows: [] }) });
+  const refused = await once(key, () => Promise.reject(new KassaError('sale-empty')));
+  expect([refused.status, refused.headers]).toEqual([409, { 'idempotency-expires': 'Thu, 08 Jan 2026 00:00:00 GMT' }]);
+  await expect(once(key, () => Promise.reject(new KassaError('write-conflict')))).rejects.toThrow(KassaError);
 });

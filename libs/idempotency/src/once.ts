@@ -9,7 +9,8 @@ export interface Database {
 
 export interface Idempotency {
   /**
-   * Runs a write at most once per key and answers a repetition as the first time, with the header Idempotency-Replayed.
+   * Runs a write at most once per key and answers a repetition as the first time, with the header Idempotency-Replayed. An answer that is
+   * kept says until when in the header Idempotency-Expires; a repetition does not put that off.
    * `act` carries the key in its own statement (keyCte). A refusal with 409 or 422 is recorded as well.
    * `resume` continues a multi-step write whose key is claimed and not yet answered; it gets the claim's subject.
    * Errors: idempotency-key-reused, request-in-progress (where there is no `resume`), and whatever `act` throws unrecorded.
@@ -24,12 +25,13 @@ interface Recorded {
   status: number | null;
   answer: string | null;
   subject: string | null;
+  expires_at: Date;
 }
 
 const insertKey = { name: 'idempotency_record', text: `WITH ${keyCte(1)} SELECT ${keyExpected}` };
 const selectKey = {
   name: 'idempotency_find',
-  text: 'SELECT fingerprint, status, answer, subject FROM idempotency_keys WHERE scope = $1',
+  text: 'SELECT fingerprint, status, answer, subject, expires_at FROM idempotency_keys WHERE scope = $1',
 };
 const deleteExpired = {
   name: 'idempotency_purge',
@@ -51,9 +53,9 @@ export function createIdempotency(db: Database): Idempotency {
     }
     if (seen.status !== null && seen.answer !== null) {
       const answer = decodeAnswer(seen.status, seen.answer);
-      return { ...answer, headers: { ...answer.headers, 'idempotency-replayed': 'true' } };
+      return keptUntil(seen.expires_at, { ...answer, headers: { ...answer.headers, 'idempotency-replayed': 'true' } });
     }
-    if (resume && seen.subject !== null) return resume(seen.subject);
+    if (resume && seen.subject !== null) return keptUntil(seen.expires_at, await resume(seen.subject));
     throw new KassaError('request-in-progress', { retryAfterSeconds: 1 });
   }
 
@@ -61,7 +63,7 @@ export function createIdempotency(db: Database): Idempotency {
     const answer = refusalAnswer(key, refusal);
     try {
       await db.query(insertKey, keyValues(key, answer));
-      return answer;
+      return keptUntil(key.expiresAt, answer);
     } catch (error) {
       if (!isKeySeen(error)) throw error;
       const seen = await find(key);
@@ -74,7 +76,7 @@ export function createIdempotency(db: Database): Idempotency {
     async once(key, act, resume) {
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return await act();
+          return keptUntil(key.expiresAt, await act());
         } catch (error) {
           if (!isKeySeen(error) && !(error instanceof KassaError && error.kind.status < 500)) throw error;
           const seen = await find(key);
@@ -89,6 +91,11 @@ export function createIdempotency(db: Database): Idempotency {
       return (await db.query(deleteExpired, [])).rows.length;
     },
   };
+}
+
+/** The answer with the time at which it may be forgotten, as the header Expires has it (RFC 9110 §5.6.7). */
+function keptUntil(time: Date, answer: Answer): Answer {
+  return { ...answer, headers: { ...answer.headers, 'idempotency-expires': time.toUTCString() } };
 }
 
 /** Refusals that came of what the business decided, and would not change by asking again. */
