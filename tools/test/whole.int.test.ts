@@ -54,6 +54,12 @@ describe('with all of Kassa running', () => {
     await eventually(async () => expect(await cablesInShop()).toBe(before - 2));
   });
 
+  test('the line says why it makes no sale', async () => {
+    const person = { roles: ['cashier'], shop: 'dk-001', register: 'dk-001-99' };
+    const pasted = command('sh', ['-c', saleLine(kassa.system, await fetchToken(kassa.system, person))], {});
+    expect([await pasted.ended, pasted.output()]).toEqual([1, 'dk-001-99 is no register of dk-001.\n']);
+  });
+
   test('the demo plays its day', async () => {
     const { code, text } = await run('demo.ts');
     expect(text).toContain('The shop day is over, and everything came out as it should');
