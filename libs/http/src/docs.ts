@@ -64,7 +64,11 @@ function describe(schema: Operation, route: AnyRoute, isWrite: boolean): Operati
     ...schema,
     'x-kassa-roles': route.roles,
     'x-kassa-errors': [...new Set(errors)].sort(),
-    'x-kassa-headers': [...(isWrite ? ['Idempotency-Key'] : []), ...(route.needsIfMatch === true ? ['If-Match'] : [])],
+    'x-kassa-headers': [
+      ...(isWrite ? ['Idempotency-Key'] : []),
+      ...(route.needsIfMatch === true ? ['If-Match'] : []),
+      ...(route.roles === 'public' ? [] : ['X-Kassa-Shop']),
+    ],
     ...(route.roles === 'public' ? { security: [] } : {}),
     'x-kassa-body': route.bodyAs ?? 'json',
   };
@@ -86,7 +90,7 @@ function addHeadersAndErrors(document: Document, doKeysExpire: boolean): Documen
       const parameters = headers.map((name) => ({
         name,
         in: 'header',
-        required: true,
+        required: name !== 'X-Kassa-Shop',
         schema: { type: 'string' },
         description: headerNotes[name],
       }));
@@ -105,6 +109,7 @@ const rawBodies: Record<string, string> = { stream: 'text/csv', bytes: 'applicat
 const headerNotes: Record<string, string> = {
   'Idempotency-Key': 'a fresh UUID for each new write, the same one when it is repeated',
   'If-Match': 'the ETag last read, like "3"',
+  'X-Kassa-Shop': 'the shop of the token, sent by every till: where a shop pilots a new version, the way there is found by it',
 };
 
 /** Said of answers that the routes name; errors are added after it, since not all of them are kept. */

@@ -163,7 +163,7 @@ test('The OpenAPI document says what the routes say', async () => {
   };
   expect(document.openapi).toBe('3.1.0');
   const operation = document.paths['/v1/things']?.['post'];
-  expect(operation?.parameters?.map(({ name }) => name)).toEqual(['Idempotency-Key']);
+  expect(operation?.parameters?.map(({ name }) => name)).toEqual(['Idempotency-Key', 'X-Kassa-Shop']);
   expect(Object.keys(operation?.responses ?? {})).toEqual(['201', '400', '401', '403', '409', '422', '500', '503']);
 });
 

@@ -319,8 +319,10 @@ function registerLogLevel(route: (given: AnyRoute) => void, log: Log): void {
     roles: ['operator'],
     body,
     responses: { 200: body },
-    handler: async ({ body: wanted }) => {
-      log.level = (wanted as unknown as { level: string }).level;
+    handler: async ({ body: wanted, caller }) => {
+      const { level } = wanted as unknown as { level: string };
+      log.warn({ level, before: log.level, subject: (caller as { subject: string }).subject }, 'the log level is changed');
+      log.level = level;
       return { status: 200, body: { level: log.level } };
     },
   });

@@ -124,7 +124,7 @@ const siblings = (overlays: Overlay[], country: Country) =>
     .filter((one) => one.country.country === country.country && one.country !== country)
     .flatMap(({ objects }) => objects.map(({ object }) => object));
 
-/** On a laptop, secrets are made by hand (deploy/local/README.md); these are their names. */
+/** On a laptop, secrets are made by hand (deploy/README.md); these are their names. */
 const localSecrets: KubeObject[] = [
   ...[...bases, 'acquirer'].flatMap((name) => [`${name}-database`, `${name}-secrets`]),
   'postgres-secrets',

@@ -16,7 +16,7 @@ const metric = z.strictObject({
 });
 const ownMetric = metric.extend({ services: z.array(z.string()).min(1), linuxOnly: z.boolean().default(false) });
 
-export type OwnMetric = z.infer<typeof ownMetric>;
+type OwnMetric = z.infer<typeof ownMetric>;
 export type Metric = z.infer<typeof metric>;
 
 /** One series that a query may name: the labels it has in Prometheus. */
