@@ -16,7 +16,6 @@ const metric = z.strictObject({
 });
 const ownMetric = metric.extend({ services: z.array(z.string()).min(1), linuxOnly: z.boolean().default(false) });
 
-type OwnMetric = z.infer<typeof ownMetric>;
 export type Metric = z.infer<typeof metric>;
 
 /** One series that a query may name: the labels it has in Prometheus. */
