@@ -48,6 +48,7 @@ const Money = z.object({
     .transform(Number),
   currency: z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code'),
 });
+const Actor = z.object({ subject: z.string().min(1), role: z.string(), shopId: z.string() });
 const ids = { transactionId: z.uuid(), intentId: z.uuid() };
 
 const PaymentMessage = z
@@ -66,7 +67,7 @@ const PaymentMessage = z
       .min(1)
       .max(100)
       .refine((text) => !holdsCardNumber(text), 'must not hold a card number'),
-    actor: z.object({ subject: z.string().min(1), role: z.string(), shopId: z.string() }),
+    actor: Actor,
   })
   .refine(({ method, instrument }) => (method === Method.CASH) === (instrument === ''), {
     path: ['instrument'],
@@ -88,17 +89,19 @@ function decodePayment(kind: BeginPayment['kind'], message: AuthoriseRequest | P
   };
 }
 
-const FollowUpMessage = z.object({ ...ids, amount: Money.optional() });
+const FollowUpMessage = z.object({ ...ids, amount: Money.optional(), actor: Actor.optional() });
 
-/** These come without an actor: whoever asked is on the transaction that began the payment. */
+/** A caller of the last release names no actor. */
 function decodeFollowUp(kind: BeginFollowUp['kind'], message: CaptureRequest | CancelRequest | RefundRequest): BeginFollowUp {
-  const { transactionId, intentId, amount } = check(FollowUpMessage, message);
+  const { transactionId, intentId, amount, actor = service } = check(FollowUpMessage, message);
   return {
     ...{ transactionId, intentId, kind },
     ...(amount === undefined ? {} : { amountMinor: amount.minor, currency: amount.currency }),
-    actor: { subject: 'service', role: 'service' },
+    actor: { subject: actor.subject, role: actor.role },
   };
 }
+
+const service = { subject: 'service', role: 'service' };
 
 /** Error: validation-failed, with every field that is wrong. */
 function check<Schema extends z.ZodType>(schema: Schema, message: unknown): z.output<Schema> {

@@ -107,6 +107,7 @@ describe('a purchase at the terminal', () => {
 });
 
 describe('an authorisation', () => {
+  const supervisor = { subject: 'employee-2', role: 'supervisor', shopId: 'dk-001', registerId: 'dk-001-01' };
   async function authorised(amountMinor: number, token?: string) {
     const request = purchase(
       amountMinor,
@@ -121,6 +122,26 @@ describe('an authorisation', () => {
       intentId,
       ...(minor === undefined ? {} : { amount: { minor: BigInt(minor), currency: 'DKK' } }),
     });
+
+  test('is captured for whoever asked, and for the service where a caller of the last release does not say', async () => {
+    const { intentId } = await authorised(10_000);
+    await room.grpc.capture({ transactionId: uuidv7(), intentId, amount: { minor: 100n, currency: 'DKK' } });
+    await room.grpc.capture({ transactionId: uuidv7(), intentId, amount: { minor: 100n, currency: 'DKK' }, actor: supervisor });
+    await room.grpc.cancel({ transactionId: uuidv7(), intentId, actor: supervisor });
+    const refund = { transactionId: uuidv7(), intentId, amount: { minor: 100n, currency: 'DKK' } };
+    await room.grpc.refund({ ...refund, actor: supervisor });
+    // The same command, told again without the person, is the same command.
+    await room.grpc.refund(refund);
+    expect(
+      await room.sql('SELECT kind, asked_by, asked_as FROM transactions WHERE intent_id = $1 ORDER BY id', [intentId]),
+    ).toEqual([
+      { kind: 'AUTHORISE', asked_by: 'employee-1', asked_as: 'cashier' },
+      { kind: 'CAPTURE', asked_by: 'service', asked_as: 'service' },
+      { kind: 'CAPTURE', asked_by: 'employee-2', asked_as: 'supervisor' },
+      { kind: 'VOID', asked_by: 'employee-2', asked_as: 'supervisor' },
+      { kind: 'REFUND', asked_by: 'employee-2', asked_as: 'supervisor' },
+    ]);
+  });
 
   test('is captured in parts, the rest voided, and part of it refunded', async () => {
     const { intentId, transactionId, status } = await authorised(10_000);

@@ -42,9 +42,15 @@ export interface Payments {
   /** What became of an intent; null where payments never saw it, `unknown` where it cannot be asked. */
   balance(intentId: string): Promise<IntentBalance | null | Unknown>;
   /** Voids what is authorised and not captured. */
-  cancel(intentId: string, transactionId: string): Promise<Said>;
+  cancel(plan: Plan, back: Return): Promise<Said>;
   /** Gives back all that is captured and not refunded. */
-  refund(intentId: string, transactionId: string): Promise<Said>;
+  refund(plan: Plan, back: Return): Promise<Said>;
+}
+
+/** Which payment is taken back, and under which id. */
+export interface Return {
+  intentId: string;
+  transactionId: string;
 }
 
 /**
@@ -118,10 +124,10 @@ export function createPayments(client: GrpcClient<typeof paymentsDefinition>): P
   return {
     authorise: (plan, step) => asking(async () => paymentSaid((await client.authorise(paymentRequest(plan, step))).transaction)),
     purchase: (plan, step) => asking(async () => paymentSaid((await client.purchase(paymentRequest(plan, step))).transaction)),
-    capture: ({ currency }, { transactionId, intentId, amountMinor }) =>
+    capture: ({ currency, actor }, { transactionId, intentId, amountMinor }) =>
       asking(async () => {
         const amount = { minor: BigInt(amountMinor), currency };
-        return paymentSaid((await client.capture({ transactionId, intentId, amount })).transaction);
+        return paymentSaid((await client.capture({ transactionId, intentId, amount, actor })).transaction);
       }),
     async balance(intentId) {
       try {
@@ -139,10 +145,8 @@ export function createPayments(client: GrpcClient<typeof paymentsDefinition>): P
         return isKassaError(error, 'not-found') ? null : { outcome: 'unknown', problem: problemOf(error) };
       }
     },
-    cancel: (intentId, transactionId) =>
-      asking(async () => returnSaid((await client.cancel({ intentId, transactionId })).transaction)),
-    refund: (intentId, transactionId) =>
-      asking(async () => returnSaid((await client.refund({ intentId, transactionId })).transaction)),
+    cancel: ({ actor }, back) => asking(async () => returnSaid((await client.cancel({ ...back, actor })).transaction)),
+    refund: ({ actor }, back) => asking(async () => returnSaid((await client.refund({ ...back, actor })).transaction)),
   };
 }
 

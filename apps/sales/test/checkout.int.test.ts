@@ -10,6 +10,8 @@ let till: Client;
 let operator: Client;
 /** The same sign-in wherever its token is used. */
 const cashier = { sub: 'employee-1', sid: 'desk', authTime: 2_000_000_000 };
+/** The same person as neighbours are told of. */
+const asCashier = { subject: 'employee-1', role: 'cashier', shopId: 'dk-001', registerId: 'dk-001-01' };
 
 beforeAll(async () => {
   room = await openRoom();
@@ -20,6 +22,7 @@ afterAll(() => room.close());
 beforeEach(() => {
   room.inventory.calls.length = 0;
   room.payments.calls.length = 0;
+  room.payments.actors.length = 0;
 });
 
 const open = async (by = till, lines: unknown[] = cable.lines): Promise<string> =>
@@ -112,6 +115,7 @@ describe('a refusal leaves nothing behind, and the customer may pay otherwise', 
     ]);
     expect(refused.body.code).toBe('payment-declined');
     expect(names(room.payments.calls)).toEqual(['purchase', 'purchase', 'getIntent', 'getIntent', 'refund']);
+    expect(room.payments.actors).toMatchObject([asCashier]);
     expect(await held(id)).toEqual({ money: 0, reservations: 0 });
     expect((await atRest(id, 'OPEN')).body.tenders.map(({ status }: { status: string }) => status)).toEqual([
       'RETURNED',
@@ -126,6 +130,7 @@ describe('a refusal leaves nothing behind, and the customer may pay otherwise', 
       'payment-declined',
     );
     expect(names(room.payments.calls)).toEqual(['authorise', 'capture', 'getIntent', 'cancel']);
+    expect(room.payments.actors).toMatchObject([asCashier, asCashier]);
     expect(await held(id)).toEqual({ money: 0, reservations: 0 });
   });
 

@@ -12,6 +12,7 @@ import {
   paymentsReflection,
   TransactionKind,
   TransactionStatus,
+  type CaptureRequest,
   type PurchaseRequest,
 } from '@kassa/contracts/payments';
 import { KassaError } from '@kassa/problem';
@@ -292,6 +293,8 @@ interface Moved {
 export interface TestPayments {
   address: string;
   calls: string[];
+  /** For whom each capture, cancel and refund came, in their order. */
+  actors: CaptureRequest['actor'][];
   fail(method: 'authorise' | 'purchase' | 'capture' | 'getIntent' | 'cancel' | 'refund', ...faults: Fault[]): void;
   /** From now on the method works again. */
   forget(method: string): void;
@@ -310,6 +313,7 @@ export async function startPayments(
   const faults = new Faults();
   const intents = new Map<string, Intent>();
   const transactions = new Map<string, Moved>();
+  const actors: CaptureRequest['actor'][] = [];
 
   function intentOf(id: string, amount = { minor: 0n, currency: 'DKK' }, reference = ''): Intent {
     const known = intents.get(id);
@@ -392,8 +396,9 @@ export async function startPayments(
     {
       authorise: pay('authorise'),
       purchase: pay('purchase'),
-      capture: ({ transactionId, intentId, amount }) =>
+      capture: ({ transactionId, intentId, amount, actor }) =>
         faults.around('capture', transactionId, (fault) => {
+          actors.push(actor);
           const intent = intentOf(intentId);
           const taken = { minor: amount?.minor ?? intent.authorisedMinor, currency: intent.amount.currency };
           return act({ id: transactionId, intentId, kind: TransactionKind.CAPTURE, amount: taken }, intent, fault, () => {
@@ -401,8 +406,9 @@ export async function startPayments(
             intent.status = 'captured';
           });
         }),
-      cancel: ({ transactionId, intentId }) =>
+      cancel: ({ transactionId, intentId, actor }) =>
         faults.around('cancel', transactionId, (fault) => {
+          actors.push(actor);
           const intent = intentOf(intentId);
           const minor = intent.authorisedMinor - intent.capturedMinor;
           if (minor === 0n) {
@@ -419,8 +425,9 @@ export async function startPayments(
             },
           );
         }),
-      refund: ({ transactionId, intentId }) =>
+      refund: ({ transactionId, intentId, actor }) =>
         faults.around('refund', transactionId, (fault) => {
+          actors.push(actor);
           const intent = intentOf(intentId);
           const minor = intent.capturedMinor - intent.refundedMinor;
           return act(
@@ -446,6 +453,7 @@ export async function startPayments(
   return {
     address: `127.0.0.1:${port}`,
     calls: faults.calls,
+    actors,
     fail: (method, ...planned) => faults.plan(method, ...planned),
     forget: (method) => faults.forget(method),
     intents,

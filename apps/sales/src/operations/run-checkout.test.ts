@@ -170,18 +170,18 @@ function world(fails: { call: string; how: Outcome } | undefined = undefined) {
       });
       return balance as Awaited<ReturnType<Payments['balance']>>;
     },
-    cancel: (intentId, id) =>
+    cancel: (_plan, { intentId, transactionId }) =>
       step(
-        id,
+        transactionId,
         () => {
           intent(intentId, { status: 'voided', voidedMinor: intents.get(intentId)?.authorisedMinor ?? 0 });
           return done();
         },
         declined,
       ),
-    refund: (intentId, id) =>
+    refund: (_plan, { intentId, transactionId }) =>
       step(
-        id,
+        transactionId,
         () => {
           intent(intentId, { status: 'refunded', refundedMinor: intents.get(intentId)?.capturedMinor ?? 0 });
           return done();

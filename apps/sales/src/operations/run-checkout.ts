@@ -229,17 +229,18 @@ async function undo(deps: CheckoutDeps, checkout: Checkout, frozen: Frozen): Pro
   return { ended: answer };
 }
 
-async function takeBack(deps: CheckoutDeps, { saleId, attempt, undoRound }: Checkout, undo: Undo): Promise<Said> {
+async function takeBack(deps: CheckoutDeps, { saleId, attempt, undoRound, plan }: Checkout, undo: Undo): Promise<Said> {
   if (undo.undo === 'release') return released(await deps.inventory.release(undo.reservationId));
   const { tenderId, intentId } = undo;
   const balance = await deps.payments.balance(intentId);
   if (balance !== null && 'outcome' in balance) return balance;
+  const idOf = (way: string) => deps.stepId(saleId, attempt, way, tenderId, String(undoRound));
   const how = howToReturn(balance);
   switch (how) {
     case 'cancel':
-      return deps.payments.cancel(intentId, deps.stepId(saleId, attempt, 'void', tenderId, String(undoRound)));
+      return deps.payments.cancel(plan, { intentId, transactionId: idOf('void') });
     case 'refund':
-      return deps.payments.refund(intentId, deps.stepId(saleId, attempt, 'refund', tenderId, String(undoRound)));
+      return deps.payments.refund(plan, { intentId, transactionId: idOf('refund') });
     case 'nothing':
       return { outcome: 'done' };
     case 'wait':
