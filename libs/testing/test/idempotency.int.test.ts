@@ -46,6 +46,8 @@ const keyOf = (header: string, body: unknown): Key =>
     retentionDays: 7,
   });
 
+const expiring = ({ expiresAt }: Key) => ({ 'idempotency-expires': expiresAt.toUTCString() });
+
 const insert = {
   name: 'insert_effect',
   text: `WITH ${keyCte(1)}, effect AS (INSERT INTO effects VALUES ($7, $8)) SELECT ${keyExpected}`,
@@ -85,7 +87,10 @@ test('Another body under the same key is refused', async () => {
 test('A refusal is recorded with the trace it first had', async () => {
   const first = await write('refused-key-00001', 500);
   expect(first).toMatchObject({ status: 409, body: { code: 'overpaid', amount: 500, traceId: 'trace-1' } });
-  expect(await write('refused-key-00001', 500)).toEqual({ ...first, headers: { 'idempotency-replayed': 'true' } });
+  expect(await write('refused-key-00001', 500)).toEqual({
+    ...first,
+    headers: { ...first.headers, 'idempotency-replayed': 'true' },
+  });
 });
 
 test('A failure of the world is no result: the repetition runs', async () => {
@@ -93,7 +98,7 @@ test('A failure of the world is no result: the repetition runs', async () => {
   await expect(idempotency.once(key, () => Promise.reject(new KassaError('unavailable')))).rejects.toMatchObject({
     code: 'unavailable',
   });
-  expect(await idempotency.once(key, async () => ({ status: 200 }))).toEqual({ status: 200 });
+  expect(await idempotency.once(key, async () => ({ status: 200 }))).toEqual({ status: 200, headers: expiring(key) });
 });
 
 test('A multi-step write under way is resumed where it can be, else it is in progress; when done its answer is repeated', async () => {
@@ -108,13 +113,14 @@ test('A multi-step write under way is resumed where it can be, else it is in pro
   expect(await idempotency.once(key, begin, async (subject) => ({ status: 202, body: { subject } }))).toEqual({
     status: 202,
     body: { subject: 'sale-7' },
+    headers: expiring(key),
   });
   const finish = { name: 'finish', text: `WITH ${finishCte(1)} SELECT count(*) FROM answered` };
   await db.query(finish, finishValues(key.scope, { status: 200, body: { done: true } }));
   expect(await idempotency.once(key, begin)).toEqual({
     status: 200,
     body: { done: true },
-    headers: { 'idempotency-replayed': 'true' },
+    headers: { 'idempotency-replayed': 'true', ...expiring(key) },
   });
 });
 
