@@ -9,8 +9,8 @@ const atOnce = 20;
 /**
  * Asks the provider about transactions whose outcome is due to be asked for, and writes down what it knows; answers how many there were.
  * One statement claims them, for as long as the wait until the next question, so any number of replicas may run this. Money is never
- * moved from here: an instruction the provider does not know is closed there once its grace is over, and only a void, which lets money go, is sent
- * again.
+ * moved from here: an instruction the provider does not know is closed there once its grace is over, and only a void, which lets money
+ * go, is sent again.
  */
 export async function resolveDue(deps: Deps): Promise<number> {
   const due = await deps.store.claimDue(atOnce);
