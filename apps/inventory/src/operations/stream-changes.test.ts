@@ -120,21 +120,15 @@ describe('a stream', () => {
     });
   });
 
-  test(
-    'lets its reader go when the database is not seen for three seconds, rather than beat without knowing',
-    { timeout: 10_000 },
-    async () => {
-      const memory = new MemoryFeed();
-      await withFeed(memory, async (feed, signal) => {
-        const stream = streamChanges({ feed, events }, { epoch: 'e:1', afterSeq: 0 }, all, signal);
-        await stream.next();
-        memory.isDown = true;
-        const startedAt = performance.now();
-        await expect(stream.next()).rejects.toMatchObject({ code: 'unavailable' });
-        expect(performance.now() - startedAt).toBeLessThan(5_000);
-      });
-    },
-  );
+  test('lets its reader go when the database is not seen for three seconds, rather than beat without knowing', async () => {
+    const memory = new MemoryFeed();
+    await withFeed(memory, async (feed, signal) => {
+      const stream = streamChanges({ feed, events }, { epoch: 'e:1', afterSeq: 0 }, all, signal);
+      await stream.next();
+      memory.isDown = true;
+      await expect(stream.next()).rejects.toMatchObject({ code: 'unavailable' });
+    });
+  });
 
   test('ends in peace when the server drains', async () => {
     const memory = new MemoryFeed();
