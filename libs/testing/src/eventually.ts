@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * Calls `look` every 25 ms until it returns without throwing, and returns what it returned; an assertion is a good `look`.
  * After `timeoutMs` it throws what `look` threw last.
  */
-export async function eventually<T>(look: () => Promise<T> | T, timeoutMs = 10_000): Promise<T> {
+export async function eventually<T>(look: () => Promise<T> | T, timeoutMs = 20_000): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
