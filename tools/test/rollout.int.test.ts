@@ -184,6 +184,11 @@ describe.skipIf(lacking !== undefined)('A rollout', () => {
       previous: undefined,
       rolledBack: commits[1],
     });
+    // What runs there now is the old code with the new migrations, which no other wave should get by the old version's name.
+    expect((await run('promote', 'dk-full', '--yes', '--prometheus', prometheus.address)).output).toContain(
+      'dk-pilot was taken back from 2e2e2e2e and keeps its migrations; what runs there is no release to copy',
+    );
+    expect((await run('status')).output).toMatch(/^dk-full .* waits for dk-pilot, which was taken back$/m);
     expect((await run('rollback', 'dk-pilot', '--yes')).output).toContain(
       'dk-pilot has no earlier digests: it was taken back already',
     );

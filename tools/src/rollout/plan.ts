@@ -83,11 +83,17 @@ export async function proposePromotion(
   };
   const { gates, soak, refusals } = await judge(desk, standing, { wave, release });
   const takenBack = [...standing.states].filter(([one, state]) => isTakenBack(state, release) && !(isAgain && one === wave.name));
+  const kept = standing.states.get(wave.from)?.rolledBack;
   return {
     ...(await shown(desk, standing, { wave, before, after })),
     gates,
     soak,
     refusals: [
+      ...(kept === undefined
+        ? []
+        : [
+            `${wave.from} was taken back from ${short(kept)} and keeps its migrations; what runs there is no release to copy, until ${wave.from} has another`,
+          ]),
       ...takenBack.map(
         ([one]) =>
           `${one} was taken back from ${short(release.commit)}; ` +

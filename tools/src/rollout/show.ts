@@ -110,8 +110,9 @@ export function statusTable(rows: StatusRow[]): string {
 export function nextStep({ states }: Standing, wave: { name: string; from: string }): string {
   const own = states.get(wave.name);
   if (wave.from === 'build') return own?.release ? 'takes the next build' : 'takes the first build';
-  const source = states.get(wave.from)?.release;
+  const { release: source, rolledBack } = states.get(wave.from) ?? {};
   if (source === undefined) return `waits for ${wave.from}`;
+  if (rolledBack !== undefined) return `waits for ${wave.from}, which was taken back`;
   if (isSame(own?.release, source)) return 'has what it copies';
   return `${short(source.commit)} from ${wave.from}${own?.rolledBack === source.commit ? ', which was taken back here' : ''}`;
 }
