@@ -86,6 +86,12 @@ test.each([
   ],
   ['a stage nobody waits out', withSpec('gl-full', { wait: false }), 'does not wait until all is healthy, up to a timeout'],
   [
+    'databases that nobody waits for',
+    withSpec('is-full-before', { healthCheckExprs: [] }),
+    'takes a database for healthy that its operator has not looked at yet',
+  ],
+  ['a stage that is suspended', withSpec('no-full', { suspend: true }), 'is suspended, so what is in Git is not what runs'],
+  [
     'a name of another cluster',
     withSpec('is-full-before', after('platform', 'fi-full')),
     'waits for fi-full, which its cluster does not have',

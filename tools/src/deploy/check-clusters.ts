@@ -65,12 +65,17 @@ const needs = ({ object }: Fluxed) => list(object, 'spec', 'dependsOn').map((one
 function plainFaults(workspace: string, own: Fluxed[], one: Fluxed): Finding[] {
   const isSet = (field: string) => at(one.object, 'spec', field) === true;
   const isMigration = pathOf(one).endsWith('/migrate');
+  // A database is of the full track; its pilot uses it.
+  const hasDatabases = pathOf(one).endsWith('/full/before');
+  const isAwaited = list(one.object, 'spec', 'healthCheckExprs').some((check) => check['kind'] === 'Cluster');
   const strangers = needs(one).filter((name) => !own.some((other) => nameOf(other) === name));
   const said: [boolean, string][] = [
     [!existsSync(join(workspace, pathOf(one), 'kustomization.yaml')), `applies ${pathOf(one)}, which is not there`],
     [strangers.length > 0, `waits for ${strangers.join(', ')}, which its cluster does not have`],
     [allNeeds(own, one).has(nameOf(one)), 'waits for itself'],
     [!isSet('wait') || !text(one.object, 'spec', 'timeout'), 'does not wait until all is healthy, up to a timeout'],
+    [hasDatabases && !isAwaited, 'takes a database for healthy that its operator has not looked at yet'],
+    [isSet('suspend'), 'is suspended, so what is in Git is not what runs'],
     [!isSet('prune'), 'leaves behind what Git has no more'],
     [isMigration && !isSet('force'), 'cannot replace a finished Job, since it does not force'],
     // A database that is replaced is an empty one.
