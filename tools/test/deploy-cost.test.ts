@@ -105,7 +105,7 @@ const kustomize = findKustomize(workspace);
 
 test.skipIf(!kustomize)(
   'The rendered countries save at least that (needs kubectl or kustomize)',
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   async () => {
     const overlays = await readOverlays(workspace, kustomize as Kustomize);
     const saved = [...cases(overlays), ...otherwise(overlays)].map(({ title, ours, theirs }) => ({

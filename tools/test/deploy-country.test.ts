@@ -97,7 +97,7 @@ test('With it, the mesh is as rendered and the check finds nothing', async () =>
   const report = await checkDeploy(tree, { ...process.env, ...(crds !== undefined && { KASSA_CRDS: crds }) });
   for (const sentence of report.unseen) console.log(`not seen: ${sentence}`);
   expect({ stale: staleFiles(tree), findings: report.findings }).toEqual({ stale: [], findings: [] });
-}, 300_000);
+}, 900_000);
 
 test.each([
   ['a country that is there', { ...aland, code: 'no' }, 'no is there already'],

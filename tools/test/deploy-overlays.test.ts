@@ -15,7 +15,7 @@ let report: Report;
 // Some eighty renders, each a process of its own.
 beforeAll(async () => {
   report = await checkDeploy(workspace, process.env);
-}, 300_000);
+}, 900_000);
 
 test('Nothing is found in deploy/, of which this machine saw what it says it saw', () => {
   for (const sentence of report.unseen) console.log(`not seen: ${sentence}`);
