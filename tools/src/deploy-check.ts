@@ -77,7 +77,9 @@ export async function checkDeploy(workspace: string, env: NodeJS.ProcessEnv): Pr
       ...(kustomize ? [] : [`every manifest, since nothing here renders them. ${howToGetKustomize}`]),
       ...(crds
         ? []
-        : ['no custom resource definitions, so the fields of Linkerd, Gateway API and other custom kinds (set KASSA_CRDS).']),
+        : [
+            'no custom resource definitions, so the fields of Linkerd, Gateway API and other custom kinds (set KASSA_CRDS, or npm run deploy:crds).',
+          ]),
       ...(unknownKinds.length > 0 ? [`the fields of ${unknownKinds.join(', ')}, which ${crds?.folder} does not define.`] : []),
       ...(crds && crds.unjudged.size > 0 ? [unjudgedSentence(crds.unjudged)] : []),
       ...(withoutHttp.length > 0 ? [`the HTTP routes of ${withoutHttp.join(', ')}: apps/*/openapi.json is not there.`] : []),
