@@ -5,8 +5,8 @@ export type Place = 'namespace' | 'pod' | 'service' | 'route';
 
 interface Annotation {
   places: Place[];
-  /** A value that Linkerd understands. */
-  value: RegExp;
+  /** Holds for a value that Linkerd understands. */
+  value: Pick<RegExp, 'test'>;
   /** The same for people. */
   grammar: string;
 }
@@ -16,9 +16,18 @@ const count = { value: /^\d+$/, grammar: 'a whole number' };
 const cpu = { value: /^\d+(\.\d+)?m?$/, grammar: 'a CPU quantity such as 25m' };
 const memory = { value: /^\d+(Ki|Mi|Gi)$/, grammar: 'a memory quantity such as 40Mi' };
 const ports = { value: /^(\d+(-\d+)?)(,\d+(-\d+)?)*$/, grammar: 'ports and ranges, divided by commas' };
-const http = /(5xx|gateway-error|\d{3}(-\d{3})?)/;
 const grpc = /(cancelled|deadline-exceeded|internal|resource-exhausted|unavailable)/;
 const listOf = (word: RegExp) => new RegExp(`^${word.source}(,${word.source})*$`);
+
+const isStatus = (code: number) => code >= 100 && code < 600;
+const conditions = {
+  test: (value: string) =>
+    value.split(',').every((condition) => {
+      if (condition === '5xx' || condition === 'gateway-error') return true;
+      const [from = NaN, to = from] = /^\d{3}(-\d{3})?$/.test(condition) ? condition.split('-').map(Number) : [];
+      return isStatus(from) && isStatus(to) && from <= to;
+    }),
+};
 
 export const annotations: Record<string, Annotation> = {
   'linkerd.io/inject': { places: ['namespace', 'pod'], value: /^(enabled|disabled)$/, grammar: 'enabled or disabled' },
@@ -37,7 +46,7 @@ export const annotations: Record<string, Annotation> = {
   'config.linkerd.io/skip-outbound-ports': { places: ['namespace', 'pod'], ...ports },
   'retry.linkerd.io/http': {
     places: ['service', 'route'],
-    value: listOf(http),
+    value: conditions,
     grammar: '5xx, gateway-error, 502 or 500-504, divided by commas',
   },
   'retry.linkerd.io/grpc': {
@@ -45,7 +54,11 @@ export const annotations: Record<string, Annotation> = {
     value: listOf(grpc),
     grammar: 'gRPC statuses in lower case with hyphens, divided by commas',
   },
-  'retry.linkerd.io/limit': { places: ['service', 'route'], ...count },
+  'retry.linkerd.io/limit': {
+    places: ['service', 'route'],
+    value: { test: (value) => count.value.test(value) && Number(value) < 2 ** 16 },
+    grammar: 'a whole number below 65536',
+  },
   'retry.linkerd.io/timeout': { places: ['service', 'route'], ...duration },
   'timeout.linkerd.io/request': { places: ['service', 'route'], ...duration },
   'timeout.linkerd.io/response': { places: ['service', 'route'], ...duration },
@@ -63,6 +76,14 @@ export const annotations: Record<string, Annotation> = {
     value: /^\d+(\.\d+)?$/,
     grammar: 'a ratio such as 0.5',
   },
+  'balancer.alpha.linkerd.io/failure-accrual-success-rate-threshold': {
+    places: ['service'],
+    value: /^(0(\.\d+)?|1(\.0+)?)$/,
+    grammar: 'a part of 1 such as 0.8',
+  },
+  'balancer.alpha.linkerd.io/failure-accrual-success-rate-window': { places: ['service'], ...duration },
+  'balancer.alpha.linkerd.io/failure-accrual-success-rate-min-requests': { places: ['service'], ...count },
+  'balancer.alpha.linkerd.io/penalize-failures': { places: ['service'], value: /^(true|false)$/, grammar: 'true or false' },
 };
 
 export const isLinkerds = (key: string) => /(^|\.)linkerd\.io\//.test(key);

@@ -26,6 +26,19 @@ function placed(object: KubeObject): { key: string; value: string; place: Place 
   ].filter(({ key }) => isLinkerds(key));
 }
 
+function isWithPostgres(ports: string): boolean {
+  const [from = NaN, to = from] = ports.split('-').map(Number);
+  return from <= 5432 && 5432 <= to;
+}
+
+const breaker = 'balancer.linkerd.io/failure-accrual';
+const unitsMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function durationMs(value: string | undefined): number | undefined {
+  const [, count, unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(value ?? '') ?? [];
+  return count === undefined ? undefined : Number(count) * (unitsMs[unit] ?? NaN);
+}
+
 export const annotationRules: Rule[] = [
   {
     id: 'annotation-key',
@@ -62,6 +75,21 @@ export const annotationRules: Rule[] = [
     ),
   },
   {
+    id: 'breaker-whole',
+    why: 'Without its mode the numbers of a breaker are read by nobody; with a shortest pause above the longest Linkerd drops it whole. Neither is refused.',
+    mend: 'Write balancer.linkerd.io/failure-accrual: consecutive beside them, and min-penalty no longer than max-penalty.',
+    find: each((object) => {
+      const { [breaker]: mode, ...notes } = annotationsOf(object);
+      const [least = 1_000, most = 60_000] = ['min', 'max'].map((end) =>
+        durationMs(notes[`${breaker}-consecutive-${end}-penalty`]),
+      );
+      return [
+        mode === undefined && Object.keys(notes).some((key) => key.startsWith(`${breaker}-`)) && 'has a breaker without a mode',
+        least > most && 'has a breaker whose shortest pause is longer than the longest',
+      ];
+    }),
+  },
+  {
     id: 'port-skipping',
     why: 'A skipped port leaves the mesh: no encryption, no identity, no policy.',
     mend: 'Remove it; what must leave the mesh is an address under `outside` or `databases` in mesh/traffic.yaml.',
@@ -77,7 +105,7 @@ export const annotationRules: Rule[] = [
     mend: 'Name 5432 as well.',
     find: each((object) =>
       placed(object)
-        .filter(({ key, value }) => key === 'config.linkerd.io/opaque-ports' && !value.split(',').includes('5432'))
+        .filter(({ key, value }) => key === 'config.linkerd.io/opaque-ports' && !value.split(',').some(isWithPostgres))
         .map(() => 'names opaque ports without 5432'),
     ),
   },
@@ -105,18 +133,23 @@ export const annotationRules: Rule[] = [
   },
 ];
 
+const spokenOn: Record<string, string> = { http: 'HTTP/1', metrics: 'HTTP/1', 'linkerd-admin': 'HTTP/1', grpc: 'HTTP/2' };
+
+/** Networks that are everywhere, as NetworkAuthentication and EgressNetwork have them. */
+const isEverywhere = ({ cidr }: Data) => /\/0$/.test(String(cidr));
+
 export const serverRules: Rule[] = [
   {
     id: 'server-protocol',
-    why: 'The field has no list of values in its definition, so a wrong one gets past every schema, and the webhook refuses it at night.',
-    mend: 'Write HTTP/1, HTTP/2, opaque or TLS; HTTP/2 for gRPC.',
+    why: 'The field has no list of values in its definition, so a wrong one gets past every schema, and the webhook refuses it at night; another than the port speaks loses its routes, its rate limit or every call.',
+    mend: 'Write HTTP/1, HTTP/2, opaque or TLS; HTTP/1 for ports http and metrics, HTTP/2 for grpc.',
     find: each((object) => {
+      if (object.kind !== 'Server') return undefined;
       const protocol = text(object, 'spec', 'proxyProtocol') ?? 'unknown';
-      return (
-        object.kind === 'Server' &&
-        !['HTTP/1', 'HTTP/2', 'gRPC', 'opaque', 'TLS'].includes(protocol) &&
-        `has proxyProtocol ${protocol}`
-      );
+      const port = text(object, 'spec', 'port') ?? '';
+      const spoken = spokenOn[port];
+      if (!['HTTP/1', 'HTTP/2', 'gRPC', 'opaque', 'TLS'].includes(protocol)) return `has proxyProtocol ${protocol}`;
+      return spoken && protocol !== spoken && protocol !== 'gRPC' && `has proxyProtocol ${protocol} for port ${port}`;
     }),
   },
   {
@@ -204,13 +237,12 @@ export const serverRules: Rule[] = [
   },
   {
     id: 'probe-port-routed',
-    why: 'A Server with an HTTPRoute loses the route that lets probes in, and they get 403 at once.',
+    why: 'A Server loses the route that lets probes in with its first HTTPRoute, and they get 403 at once.',
     mend: 'Probe the health port, which has no Server.',
     find: (scene) => {
-      const routed = serversOf(scene).filter((server) =>
-        everything(scene).some(
-          (route) => isRoute(route) && parents(route, 'Server').some((ref) => ref['name'] === server.metadata.name),
-        ),
+      // A Server of the health port is what health-port-bare finds.
+      const guarding = serversOf(scene).filter(
+        (server) => !['health', healthPort].includes(at(server, 'spec', 'port') as string | number),
       );
       return each((object) => {
         if (!isWorkload(object)) return undefined;
@@ -218,12 +250,12 @@ export const serverRules: Rule[] = [
         const probed = containersOf(object).flatMap((container) =>
           ['startupProbe', 'readinessProbe', 'livenessProbe'].map((probe) => at(container, probe, 'httpGet', 'port')),
         );
-        const hit = routed.find((server) =>
+        const hit = guarding.find((server) =>
           selectedBy(server, pods).some((pod) =>
             probed.some((port) => port !== undefined && portOf(pod, port) === portOf(pod, at(server, 'spec', 'port'))),
           ),
         );
-        return hit && `is probed on the port of Server/${hit.metadata.name}, which has routes`;
+        return hit && `is probed on the port of Server/${hit.metadata.name}, which guards it`;
       })(scene);
     },
   },
@@ -234,6 +266,24 @@ export const serverRules: Rule[] = [
     find: each((object) => {
       const isEmpty = list(object, 'spec', 'requiredAuthenticationRefs').length === 0;
       return object.kind === 'AuthorizationPolicy' && isEmpty && 'requires no authentication';
+    }),
+  },
+  {
+    id: 'authorization-wide',
+    why: 'It lets in whoever is in the mesh or on the network, or at every port of the namespace, and each service would have to guard itself.',
+    mend: 'Authorise one ServiceAccount at one Server or HTTPRoute; mesh/traffic.yaml makes these.',
+    find: each((object) => {
+      const identities = (at(object, 'spec', 'identities') ?? []) as unknown[];
+      switch (object.kind) {
+        case 'MeshTLSAuthentication':
+          return identities.some((identity) => String(identity).startsWith('*')) && 'is every identity';
+        case 'NetworkAuthentication':
+          return list(object, 'spec', 'networks').some(isEverywhere) && 'is every network';
+        case 'AuthorizationPolicy':
+          return text(object, 'spec', 'targetRef', 'kind') === 'Namespace' && 'opens every port of its namespace';
+        default:
+          return undefined;
+      }
     }),
   },
   {
@@ -250,11 +300,13 @@ export const serverRules: Rule[] = [
     why: "One caller's share above the total is refused by Linkerd's webhook and by nothing before it.",
     mend: 'Give an identity no more than the total.',
     find: each((object) => {
+      if (object.kind !== 'HTTPLocalRateLimitPolicy') return undefined;
       const total = Number(at(object, 'spec', 'total', 'requestsPerSecond') ?? Infinity);
-      const identity = Number(at(object, 'spec', 'identity', 'requestsPerSecond') ?? 0);
-      return (
-        object.kind === 'HTTPLocalRateLimitPolicy' && identity > total && `allows an identity ${identity} of ${total} requests`
-      );
+      const shares = [record(object, 'spec', 'identity'), ...list(object, 'spec', 'overrides')];
+      return shares
+        .map((share) => Number(share['requestsPerSecond'] ?? 0))
+        .filter((share) => share > total)
+        .map((share) => `allows an identity ${share} of ${total} requests`);
     }),
   },
 ];
@@ -263,6 +315,23 @@ const hasServer = (servers: KubeObject[], pod: Pod, port: string) =>
   servers.some(
     (server) => selectedBy(server, [pod]).length > 0 && portOf(pod, at(server, 'spec', 'port')) === pod.ports.get(port),
   );
+
+export const meshedRules: Rule[] = [
+  {
+    id: 'pod-meshed',
+    why: 'A pod without a proxy has no identity, so it calls nobody and nothing guards it; one with a default of its own opens the ports that have no Server.',
+    mend: 'linkerd.io/inject: enabled on the pod template; config.linkerd.io/default-inbound-policy on the namespace alone, and there deny.',
+    find: each((object) => {
+      if (!isWorkload(object)) return undefined;
+      const notes = annotationsOf(templateOf(object));
+      const policy = notes['config.linkerd.io/default-inbound-policy'] ?? 'deny';
+      return [
+        !isMeshed(object) && 'is not in the mesh',
+        /^(all|cluster)-|^audit$/.test(policy) && `lets in ${policy} by default`,
+      ];
+    }),
+  },
+];
 
 export const routeRules: Rule[] = [
   {
@@ -316,7 +385,9 @@ export const routeRules: Rule[] = [
             if (port['name'] === 'grpc')
               return protocol === 'kubernetes.io/h2c' ? [] : [`port grpc has appProtocol ${protocol ?? 'unset'}`];
             if (port['name'] === 'http') return protocol === 'http' ? [] : [`port http has appProtocol ${protocol ?? 'unset'}`];
-            return [];
+            return protocol === undefined || ['http', 'kubernetes.io/h2c', 'linkerd.io/opaque'].includes(String(protocol))
+              ? []
+              : [`port ${port['name']} has appProtocol ${protocol}`];
           })
         : undefined,
     ),
@@ -330,9 +401,14 @@ export const routeRules: Rule[] = [
         const retries = Object.keys(annotationsOf(object)).filter((key) => key.startsWith('retry.linkerd.io/'));
         if (retries.length === 0) return undefined;
         if (object.kind === 'Service') return 'retries every call of the Service';
-        return callsOf(object, scene)
-          .filter((call) => !call.isRetried)
-          .map((call) => `retries ${call.name} of ${call.service}`);
+        const named = matchesOf(object).map((match) => callsOf(object, scene, match));
+        return [
+          (hasOpenRule(object) || named.some((calls) => calls.length === 0)) && 'retries calls that it does not name one by one',
+          ...named
+            .flat()
+            .filter((call) => !call.isRetried)
+            .map((call) => `retries ${call.name} of ${call.service}`),
+        ];
       })(scene),
   },
   {
@@ -343,7 +419,7 @@ export const routeRules: Rule[] = [
       const { 'retry.linkerd.io/grpc': grpc = '', 'retry.linkerd.io/http': http = '' } = annotationsOf(object);
       return [
         grpc.split(',').includes('resource-exhausted') && 'retries resource-exhausted',
-        /(^|,)(429|4\d\d-)/.test(http) && 'retries 429',
+        http.split(',').some(isWith429) && 'retries 429',
       ];
     }),
   },
@@ -354,34 +430,51 @@ export const routeRules: Rule[] = [
     find: (scene) =>
       each((object) => {
         if (!('timeout.linkerd.io/request' in annotationsOf(object))) return undefined;
-        return callsOf(object, scene)
+        return matchesOf(object)
+          .flatMap((match) => callsOf(object, scene, match))
           .filter((call) => call.timeout === 'none')
           .map((call) => `limits ${call.name} of ${call.service} in time`);
       })(scene),
   },
 ];
 
+function isWith429(condition: string): boolean {
+  const [from = NaN, to = from] = condition.split('-').map(Number);
+  return from <= 429 && 429 <= to;
+}
+
 const parentKeys = (route: KubeObject) =>
   isRoute(route) ? parents(route, 'Service').map((ref) => `Service/${ref['name']}:${ref['port']}`) : [];
 const hasOpenRule = (route: KubeObject) => list(route, 'spec', 'rules').some((rule) => list(rule, 'matches').length === 0);
 
-/** The calls that an outbound route names one by one. */
-function callsOf(route: KubeObject, scene: Scene) {
+const matchesOf = (route: KubeObject) => list(route, 'spec', 'rules').flatMap((rule) => list(rule, 'matches'));
+
+/** The calls that a match of an outbound route names: one method of gRPC, or a method and a whole path. */
+function callsOf(route: KubeObject, scene: Scene, match: Data) {
   const service = parents(route, 'Service')[0]?.['name'];
-  const matches = list(route, 'spec', 'rules').flatMap((rule) => list(rule, 'matches'));
-  return scene.calls.filter(
-    (call) => call.service === service && matches.some((match) => isMatchOf(match, call.port, call.name)),
-  );
+  return scene.calls.filter((call) => call.service === service && isMatchOf(match, call.port, call.name));
 }
 
 function isMatchOf(match: Data, port: string, name: string): boolean {
   if (port === 'grpc') return text(match, 'method', 'method') === name;
   const [method, path = ''] = name.split(' ');
-  const value = text(match, 'path', 'value') ?? '';
-  return match['method'] === method && (value === path || value === path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+'));
+  const pattern = path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+');
+  const whole: Record<string, string> = { Exact: path, RegularExpression: pattern };
+  return match['method'] === method && whole[text(match, 'path', 'type') ?? 'PathPrefix'] === text(match, 'path', 'value');
 }
 
 const meshPort = 4143;
+
+/** A rule of a NetworkPolicy that names no port, and nobody or everybody. */
+function isOpen(rule: Data): boolean {
+  const peers = [...list(rule, 'from'), ...list(rule, 'to')];
+  const isAnybody = (peer: Data) =>
+    isEverywhere(record(peer, 'ipBlock')) ||
+    (peer['podSelector'] === undefined &&
+      peer['namespaceSelector'] !== undefined &&
+      Object.keys(record(peer, 'namespaceSelector')).length === 0);
+  return list(rule, 'ports').length === 0 && (peers.length === 0 || peers.some(isAnybody));
+}
 
 export const networkRules: Rule[] = [
   {
@@ -392,7 +485,7 @@ export const networkRules: Rule[] = [
       if (object.kind !== 'NetworkPolicy') return undefined;
       const rules = [...list(object, 'spec', 'ingress'), ...list(object, 'spec', 'egress')];
       const ports = (rule: Data) => list(rule, 'ports').map((port) => port['port']);
-      const isApp = (port: unknown) => port === 8080 || port === 9000 || port === 9091;
+      const isApp = (port: unknown) => ['http', 'grpc', 'metrics', 8080, 9000, 9091].includes(port as string | number);
       const isOurs = (rule: Data) =>
         [...list(rule, 'from'), ...list(rule, 'to')].some((peer) => peer['podSelector'] !== undefined);
       return rules
@@ -402,13 +495,16 @@ export const networkRules: Rule[] = [
   },
   {
     id: 'network-open',
-    why: 'A rule without peers and ports allows everything, and the whole policy is worth nothing.',
-    mend: 'Name who, or at least which ports.',
+    why: 'A rule without peers and ports allows everything, and the whole policy is worth nothing; an EgressNetwork is everywhere unless it names networks.',
+    mend: 'Name who, or at least which ports; allow the networks under `outside` in mesh/traffic.yaml, and deny the rest.',
     find: each((object) => {
+      if (object.kind === 'EgressNetwork') {
+        const networks = list(object, 'spec', 'networks');
+        const isAllowed = text(object, 'spec', 'trafficPolicy') === 'Allow';
+        return isAllowed && (networks.length === 0 || networks.some(isEverywhere)) && 'allows all egress';
+      }
       if (object.kind !== 'NetworkPolicy') return undefined;
-      return ['ingress', 'egress']
-        .filter((way) => list(object, 'spec', way).some((rule) => Object.keys(rule).length === 0))
-        .map((way) => `allows all ${way}`);
+      return ['ingress', 'egress'].filter((way) => list(object, 'spec', way).some(isOpen)).map((way) => `allows all ${way}`);
     }),
   },
   {

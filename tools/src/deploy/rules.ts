@@ -1,5 +1,5 @@
 import type { Rule } from './rule.ts';
-import { annotationRules, networkRules, routeRules, serverRules } from './rules-mesh.ts';
+import { annotationRules, meshedRules, networkRules, routeRules, serverRules } from './rules-mesh.ts';
 import { podRules } from './rules-pod.ts';
 import { referenceRules } from './rules-references.ts';
 import { schemaRules } from './rules-schema.ts';
@@ -12,6 +12,7 @@ export const rules: Rule[] = [
   ...referenceRules,
   ...annotationRules,
   ...serverRules,
+  ...meshedRules,
   ...routeRules,
   ...networkRules,
   ...podRules,
