@@ -28,17 +28,27 @@ const seconds = (value: string | undefined) => Number(/^(\d+)s$/.exec(value ?? '
 const isService = (object: KubeObject) =>
   object.kind === 'Deployment' && text(templateOf(object), 'metadata', 'labels', 'app.kubernetes.io/component') === 'service';
 
+/** Alive is who turns; ready is who can serve. */
+const meaning = { startupProbe: '/livez', readinessProbe: '/readyz', livenessProbe: '/livez' };
+
+/** What pushes whom out when nodes are short. */
+const priorityOf = (object: KubeObject) =>
+  object.kind === 'Job' ? 'batch' : ['sales', 'payments'].includes(object.metadata.name) ? 'critical' : '(critical|standard)';
+
 export const podRules: Rule[] = [
   {
     id: 'run-as-non-root',
     why: 'Pod Security restricted refuses the pod; and a process that is root in its container is root on the node after one hole.',
     mend: 'Set runAsNonRoot: true and a runAsUser of 10000 or more for the pod.',
     find: ofPod((pod, object) => {
-      const user = Number(at(pod, 'securityContext', 'runAsUser') ?? 0);
-      const overridden = containersOf(object).some((container) => at(container, 'securityContext', 'runAsNonRoot') === false);
+      const own = containersOf(object).map((container) => record(container, 'securityContext'));
+      const overridden = own.some(({ runAsNonRoot }) => runAsNonRoot === false);
+      const users = [at(pod, 'securityContext', 'runAsUser') ?? 0, ...own.flatMap(({ runAsUser }) => runAsUser ?? [])].map(
+        Number,
+      );
       return [
         (at(pod, 'securityContext', 'runAsNonRoot') !== true || overridden) && 'may run as root',
-        user < lowestUser && `runs as user ${user}, which may be somebody on the node`,
+        ...users.filter((user) => user < lowestUser).map((user) => `runs as user ${user}, which may be somebody on the node`),
       ];
     }),
   },
@@ -46,7 +56,12 @@ export const podRules: Rule[] = [
     id: 'seccomp',
     why: 'Pod Security restricted refuses a pod without a seccomp profile.',
     mend: 'Set seccompProfile.type: RuntimeDefault for the pod.',
-    find: ofPod((pod) => text(pod, 'securityContext', 'seccompProfile', 'type') !== 'RuntimeDefault' && 'has no seccomp profile'),
+    find: ofPod((pod, object) => [
+      text(pod, 'securityContext', 'seccompProfile', 'type') !== 'RuntimeDefault' && 'has no seccomp profile',
+      ...containersOf(object)
+        .map((container) => text(container, 'securityContext', 'seccompProfile', 'type') ?? 'RuntimeDefault')
+        .map((profile) => profile !== 'RuntimeDefault' && `has a container with the seccomp profile ${profile}`),
+    ]),
   },
   {
     id: 'capabilities',
@@ -73,9 +88,10 @@ export const podRules: Rule[] = [
     id: 'read-only-root',
     why: 'Whoever gets in could write a program and start it.',
     mend: 'Set readOnlyRootFilesystem: true and mount an emptyDir on /tmp.',
-    find: ofContainer(
-      (container) => at(container, 'securityContext', 'readOnlyRootFilesystem') !== true && 'may write its own file system',
-    ),
+    find: ofContainer((container) => [
+      at(container, 'securityContext', 'readOnlyRootFilesystem') !== true && 'may write its own file system',
+      !list(container, 'volumeMounts').some((mount) => mount['mountPath'] === '/tmp') && 'has no /tmp to write to',
+    ]),
   },
   {
     id: 'sized-scratch',
@@ -167,12 +183,13 @@ export const podRules: Rule[] = [
       const missing = ['startupProbe', 'readinessProbe', 'livenessProbe'].filter((probe) => container[probe] === undefined);
       if (missing.length > 0) return `has no ${missing.join(', ')}`;
       if (!isService(object)) return undefined;
-      return [
-        path('livenessProbe') === path('readinessProbe') &&
-          path('livenessProbe') !== undefined &&
-          `asks ${path('livenessProbe')} for liveness and readiness alike`,
-        path('livenessProbe') === '/readyz' && path('readinessProbe') !== '/readyz' && 'asks /readyz whether it lives',
-      ];
+      // A probe of gRPC never gets through, which probe-http says.
+      return Object.entries(meaning).map(
+        ([probe, wanted]) =>
+          at(container, probe, 'grpc') === undefined &&
+          path(probe) !== wanted &&
+          `asks ${path(probe) ?? 'something else'} in its ${probe}, not ${wanted}`,
+      );
     }),
   },
   {
@@ -196,10 +213,11 @@ export const podRules: Rule[] = [
   {
     id: 'priority',
     why: 'When nodes are short, a report could push out a till.',
-    mend: 'Give the pod a priorityClassName: kassa-critical, kassa-standard or kassa-batch.',
-    find: ofPod(
-      (pod) => !/^kassa-(critical|standard|batch)$/.test(String(pod['priorityClassName'])) && 'has no priority class of Kassa',
-    ),
+    mend: 'Give the pod a priorityClassName: kassa-critical for sales and payments, kassa-standard for the others, kassa-batch for Jobs.',
+    find: ofPod((pod, object) => {
+      const given = String(pod['priorityClassName'] ?? 'none');
+      return !new RegExp(`^kassa-${priorityOf(object)}$`).test(given) && `has the priority class ${given}`;
+    }),
   },
   {
     id: 'init-migration',
@@ -241,6 +259,19 @@ export const podRules: Rule[] = [
           one['value'] !== undefined &&
           `has ${one['name']} in its manifest`,
       ),
+    ]),
+  },
+  {
+    id: 'secret-rotates',
+    why: 'A changed secret reaches a pod as a swapped file within minutes, so that nothing restarts; a file mounted by subPath is never swapped, and a secret that is never asked for again never changes.',
+    mend: 'Mount the whole volume, and give the ExternalSecret a refreshInterval of minutes.',
+    find: each((object) => [
+      ...containersOf(object)
+        .flatMap((container) => list(container, 'volumeMounts'))
+        .map((mount) => mount['subPath'] !== undefined && `mounts ${mount['subPath']} of ${mount['name']} by itself`),
+      object.kind === 'ExternalSecret' &&
+        /^0[a-z]*$/.test(text(object, 'spec', 'refreshInterval') ?? '') &&
+        'is never asked for again',
     ]),
   },
   {

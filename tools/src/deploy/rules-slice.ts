@@ -1,8 +1,8 @@
-import { at, containersOf, isWorkload, labelsOf, list, namespaceOf, podOf, record, templateOf, text } from './objects.ts';
+import { at, containersOf, isWorkload, keyOf, labelsOf, list, namespaceOf, podOf, record, templateOf, text } from './objects.ts';
 import type { KubeObject } from './objects.ts';
 import { quantity } from './quantity.ts';
 import { each, everything, type Rule, type Scene } from './rule.ts';
-import { selects } from './selectors.ts';
+import { podsOf, selects } from './selectors.ts';
 import { isSource } from './rules-schema.ts';
 
 // What holds for a namespace as a whole: how it scales, rolls, survives the loss of a node, who may touch it, and what it runs.
@@ -19,9 +19,12 @@ const scaling: Rule[] = [
     mend: 'Use a ContainerResource metric of container app.',
     find: each((object) =>
       object.kind === 'HorizontalPodAutoscaler'
-        ? list(object, 'spec', 'metrics').map(
-            (metric) => metric['type'] !== 'ContainerResource' && `scales on a ${metric['type']} metric`,
-          )
+        ? [
+            list(object, 'spec', 'metrics').length === 0 && 'names no metric, so it scales on a Resource metric',
+            ...list(object, 'spec', 'metrics').map(
+              (metric) => metric['type'] !== 'ContainerResource' && `scales on a ${metric['type']} metric`,
+            ),
+          ]
         : undefined,
     ),
   },
@@ -80,11 +83,26 @@ const scaling: Rule[] = [
   },
   {
     id: 'disruption-budget',
-    why: 'A budget with minAvailable blocks the drain of nodes when pods are few; one that counts broken pods blocks it for ever.',
-    mend: 'maxUnavailable: 1 and unhealthyPodEvictionPolicy: AlwaysAllow.',
-    find: each((object) => {
+    why: 'A budget with minAvailable blocks the drain of nodes when pods are few; one that counts broken pods, or a second one for the same pods, blocks it for ever.',
+    mend: 'maxUnavailable: 1 and unhealthyPodEvictionPolicy: AlwaysAllow, one budget for each service.',
+    find: each((object, scene) => {
       if (object.kind !== 'PodDisruptionBudget') return undefined;
+      // Without a selector it guards nobody, which selector-selects says.
+      const guarded = (budget: KubeObject) => {
+        const selector = record(budget, 'spec', 'selector');
+        const own = podsOf(everything(scene)).filter((pod) => pod.namespace === namespaceOf(budget));
+        return Object.keys(selector).length === 0 ? [] : own.filter((pod) => selects(selector, pod.labels));
+      };
+      const names = new Set(guarded(object).map(({ workload }) => workload.metadata.name));
+      const others = everything(scene).filter(
+        (other) =>
+          other.kind === object.kind &&
+          keyOf(other) !== keyOf(object) &&
+          namespaceOf(other) === namespaceOf(object) &&
+          guarded(other).some(({ workload }) => names.has(workload.metadata.name)),
+      );
       return [
+        ...others.map((other) => `guards pods that PodDisruptionBudget/${other.metadata.name} guards as well`),
         (at(object, 'spec', 'maxUnavailable') !== 1 || at(object, 'spec', 'minAvailable') !== undefined) &&
           'does not say maxUnavailable: 1',
         at(object, 'spec', 'unhealthyPodEvictionPolicy') !== 'AlwaysAllow' && 'keeps broken pods from being moved',
@@ -135,6 +153,7 @@ const scaling: Rule[] = [
       if (!isService(object)) return undefined;
       return [
         at(object, 'spec', 'strategy', 'rollingUpdate', 'maxUnavailable') !== 0 && 'may lose pods during a rollout',
+        at(object, 'spec', 'strategy', 'rollingUpdate', 'maxSurge') !== 1 && 'starts more than one new pod at a time',
         Number(at(object, 'spec', 'minReadySeconds') ?? 0) < 5 && 'counts a pod as ready at once',
         at(object, 'spec', 'progressDeadlineSeconds') === undefined && 'may roll for ever',
       ];
@@ -147,15 +166,16 @@ const supply: Rule[] = [
     id: 'image-digest',
     why: 'A tag is whatever was pushed last; two pods of one version could run different code, and a rollback could not go back.',
     mend: 'Pin it by digest in releases/<wave>/kustomization.yaml, which `npm run rollout -- promote` writes.',
-    find: each((object, { place, isReleased }) =>
-      place === 'local'
-        ? undefined
-        : containersOf(object).map((container) => {
-            const image = String(container['image']);
-            const isWaiting = unreleased.test(image) && (!isReleased || place === 'part');
-            return !digest.test(image) && !isWaiting && `runs ${image}`;
-          }),
-    ),
+    find: each((object, { place, isReleased }) => {
+      if (place === 'local') return undefined;
+      // CloudNativePG takes a whole image as well as an entry of a catalogue.
+      const database = object.kind === 'Cluster' ? text(object, 'spec', 'imageName') : undefined;
+      const images = containersOf(object).map((container) => String(container['image']));
+      return [...images, ...(database === undefined ? [] : [database])].map((image) => {
+        const isWaiting = unreleased.test(image) && (!isReleased || place === 'part');
+        return !digest.test(image) && !isWaiting && `runs ${image}`;
+      });
+    }),
   },
   {
     id: 'image-latest',
@@ -213,12 +233,47 @@ const supply: Rule[] = [
     id: 'service-exposed',
     why: 'It would open a second door to the service, past the edge, its certificates and its limits.',
     mend: 'type: ClusterIP; the world comes in through the Gateway.',
-    find: each(
-      (object) =>
-        object.kind === 'Service' &&
-        !['ClusterIP', undefined].includes(text(object, 'spec', 'type')) &&
-        `is of type ${text(object, 'spec', 'type')}`,
+    find: each((object) => {
+      if (object.kind !== 'Service') return undefined;
+      const type = text(object, 'spec', 'type') ?? 'ClusterIP';
+      return [
+        type !== 'ClusterIP' && `is of type ${type}`,
+        at(object, 'spec', 'externalIPs') !== undefined && 'has addresses of the world',
+      ];
+    }),
+  },
+  {
+    id: 'edge-tls',
+    why: 'Whoever listens on the way would read tokens and receipts, and a till would not know to whom it speaks.',
+    mend: 'protocol: HTTPS with tls.mode Terminate and a certificate, on every listener.',
+    find: each((object) =>
+      object.kind === 'Gateway'
+        ? list(object, 'spec', 'listeners').map((listener) => {
+            const isClosed = listener['protocol'] === 'HTTPS' && (text(listener, 'tls', 'mode') ?? 'Terminate') === 'Terminate';
+            return !isClosed && `has listener ${listener['name']} without TLS that ends here`;
+          })
+        : undefined,
     ),
+  },
+  {
+    id: 'database-survives',
+    why: 'A database with one instance falls with its node, and one without a backup is gone with a mistyped DELETE.',
+    mend: 'instances of 2 or more, spec.backup, and a ScheduledBackup that is not suspended.',
+    find: (scene) => {
+      const saved = new Set(
+        everything(scene)
+          .filter((one) => one.kind === 'ScheduledBackup' && at(one, 'spec', 'suspend') !== true)
+          .map((one) => text(one, 'spec', 'cluster', 'name')),
+      );
+      return each((object) => {
+        if (object.kind !== 'Cluster') return undefined;
+        return [
+          Number(at(object, 'spec', 'instances') ?? 1) < 2 && 'has no second instance to fail over to',
+          at(object, 'spec', 'backup') === undefined && 'says nowhere where it is backed up',
+          !saved.has(object.metadata.name) && 'is backed up at no time',
+        ];
+      })(scene);
+    },
   },
   {
     id: 'labels',
@@ -272,7 +327,7 @@ const supply: Rule[] = [
   {
     id: 'quota-fits',
     isOfWhole: true,
-    why: 'At its highest load the autoscaler would ask for pods that the quota refuses, on the one day it matters.',
+    why: 'At its highest load the autoscaler would ask for pods that the quota refuses, on the one day it matters; without a quota one country could take the nodes of all.',
     mend: "Raise QUOTA_CPU or QUOTA_MEMORY in country.env, or lower a service's highest number of pods.",
     find: quotaFaults,
   },
@@ -282,7 +337,10 @@ const supply: Rule[] = [
 function quotaFaults(scene: Scene) {
   const quota = everything(scene).find(({ kind }) => kind === 'ResourceQuota');
   const [first] = scene.judged.filter(({ object }) => isService(object));
-  if (!quota || !first) return [];
+  if (!first || scene.place === 'local') return [];
+  const missing = ['cpu', 'memory'].filter((name) => at(quota, 'spec', 'hard', `requests.${name}`) === undefined);
+  if (!quota || missing.length > 0)
+    return [{ located: first, what: `stands in a namespace whose requests of ${missing.join(' and ')} have no quota` }];
   const need = { cpu: 0, memory: 0 };
   for (const { object } of scene.judged.filter((one) => isService(one.object))) {
     const hpa = everything(scene).find(
