@@ -1,6 +1,6 @@
 import * as models from '@kubernetes/client-node/dist/gen/models/ObjectSerializer.js';
 import { each, type Hit, type Rule, type Scene } from './rule.ts';
-import { groupOf, type Data, type KubeObject } from './objects.ts';
+import { groupOf, labelsOf, type Data, type KubeObject } from './objects.ts';
 
 /** Every kind Kassa may contain, in the one version to write. Another kind or version wants a thought first, so it is refused. */
 export const served: Record<string, string> = {
@@ -69,13 +69,19 @@ export const schemaRules: Rule[] = [
     id: 'unknown-field',
     why: 'The API server drops a field it does not know, so a mistyped probe or limit is simply not there.',
     mend: 'Correct the name; kubectl explain tells the right one.',
-    find: each((object) => (isJudgedBuiltIn(object) ? unknownFields(object, className(object), '') : undefined)),
+    find: each((object) => {
+      if (isSource(object)) return undefined;
+      // What is the same in every kind is known of custom ones, too.
+      return isJudgedBuiltIn(object)
+        ? unknownFields(object, className(object), '')
+        : unknownFields(object.metadata, 'V1ObjectMeta', '.metadata');
+    }),
   },
   {
     id: 'schema',
     why: 'The API server refuses the object, and with it the whole change that carries it.',
     mend: 'Give the field the type, the value or the presence that is asked for.',
-    find: builtInFaults,
+    find: async (scene) => [...each(nameFaults)(scene), ...(await builtInFaults(scene))],
   },
   {
     id: 'crd-schema',
@@ -127,6 +133,24 @@ function unknownFields(value: unknown, type: string, path: string): string[] {
       ? unknownFields(field, known.type, `${path}.${name}`)
       : [`${path.slice(1) || 'the object'} has no field ${name}`];
   });
+}
+
+const word = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+const name = new RegExp(`^${word}(\\.${word})*$`);
+const labelValue = /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/;
+
+/** Names and labels have a grammar that no schema says. Those of RBAC may be anything. */
+function nameFaults(object: KubeObject) {
+  if (isSource(object)) return undefined;
+  const isFree = groupOf(object).startsWith('rbac.');
+  return [
+    !isFree && !name.test(object.metadata.name) && 'has a name that is not of small letters, digits, - and .',
+    ...Object.entries(labelsOf(object)).map(
+      ([key, value]) =>
+        (!labelValue.test(String(value)) || String(value).length > 63) &&
+        `has label ${key}: ${value}, which is no value of a label`,
+    ),
+  ];
 }
 
 interface SchemaError {

@@ -1,3 +1,4 @@
+import { parse } from 'yaml';
 import { at, list, record } from './objects.ts';
 import type { Data, KubeObject } from './objects.ts';
 import { each, type Rule } from './rule.ts';
@@ -9,6 +10,12 @@ const ofSource = (fault: (source: KubeObject) => (string | false | undefined)[])
   each((object) => (isSource(object) ? fault(object) : undefined));
 const isIndexed = (path: string) => path.split(/(?<!\\)[./]/).some((step) => /^(\d+|-)$/.test(step));
 
+/** The operations of a JSON patch, written as YAML or as JSON; none where it is a merge. */
+function operationsOf(patch: string): Data[] {
+  const read = parse(patch) as unknown;
+  return Array.isArray(read) ? (read as Data[]) : [];
+}
+
 export const sourceRules: Rule[] = [
   {
     id: 'patch-by-index',
@@ -19,8 +26,8 @@ export const sourceRules: Rule[] = [
         .flatMap((one) => list(one, 'targets'))
         .flatMap((target) => ((target['fieldPaths'] ?? []) as string[]).filter(isIndexed).map((path) => `replaces ${path}`)),
       ...[...list(source, 'patches'), ...list(source, 'patchesJson6902')].flatMap((patch) =>
-        [...String(patch['patch'] ?? '').matchAll(/path: *["']?(\/\S+?)["']?$/gm)]
-          .map((match) => match[1] ?? '')
+        operationsOf(String(patch['patch'] ?? ''))
+          .map(({ path }) => String(path))
           .filter(isIndexed)
           .map((path) => `patches ${path}`),
       ),
