@@ -1,4 +1,4 @@
-import { parse } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { at, list, record } from './objects.ts';
 import type { Data, KubeObject } from './objects.ts';
 import { each, type Rule } from './rule.ts';
@@ -10,11 +10,11 @@ const ofSource = (fault: (source: KubeObject) => (string | false | undefined)[])
   each((object) => (isSource(object) ? fault(object) : undefined));
 const isIndexed = (path: string) => path.split(/(?<!\\)[./]/).some((step) => /^(\d+|-)$/.test(step));
 
-/** The operations of a JSON patch, written as YAML or as JSON; none where it is a merge. */
-function operationsOf(patch: string): Data[] {
-  const read = parse(patch) as unknown;
-  return Array.isArray(read) ? (read as Data[]) : [];
-}
+/** The operations of JSON patches, written as YAML or as JSON; none where it is a merge. */
+const operationsOf = (patch: string): Data[] =>
+  parseAllDocuments(patch)
+    .map((document) => document.toJS() as unknown)
+    .flatMap((read) => (Array.isArray(read) ? (read as Data[]) : []));
 
 export const sourceRules: Rule[] = [
   {

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Failure } from '../failure.ts';
 import { readCountries, stagesOf, type Country } from './countries.ts';
 import type { Crds } from './crds.ts';
 import type { Kustomize } from './kustomize.ts';
-import { parseObjects, type KubeObject } from './objects.ts';
+import { list, parseObjects, type KubeObject } from './objects.ts';
 import type { Finding, Located, Scene } from './rule.ts';
 import { readSettings } from './settings.ts';
 import { calls, readTraffic } from './traffic.ts';
@@ -185,6 +185,16 @@ function readSources(workspace: string): Located[] {
     .flatMap((entry) => {
       const path = join(entry.parentPath, entry.name);
       const file = relative(workspace, path);
-      return parseObjects(readFileSync(path, 'utf8')).map((object) => ({ file, object }));
+      return parseObjects(readFileSync(path, 'utf8')).map((object) => ({ file, object: withPatches(object, entry.parentPath) }));
     });
+}
+
+/** A patch may stand in a file beside it; a rule reads it all the same. One that is not there is what kustomize refuses. */
+function withPatches(source: KubeObject, folder: string): KubeObject {
+  if (!Array.isArray(source['patches'])) return source;
+  const patches = list(source, 'patches').map((patch) => {
+    const file = join(folder, String(patch['path']));
+    return patch['path'] !== undefined && existsSync(file) ? { ...patch, patch: readFileSync(file, 'utf8') } : patch;
+  });
+  return { ...source, patches };
 }
