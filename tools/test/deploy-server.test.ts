@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { agreementTable, disagreements, tableFinding, type Agreement, type Judged } from '../src/deploy/agreement.ts';
@@ -7,6 +9,7 @@ import { findEtcd, readWarnings } from '../src/deploy/apiserver.ts';
 import { readCorpus, readGood } from '../src/deploy/corpus.ts';
 import { rules } from '../src/deploy/rules.ts';
 import { withPods } from '../src/deploy/server.ts';
+import { Failure } from '../src/failure.ts';
 
 // What is around the API server; the server itself is asked by `npm run deploy:check -- --server`, which .ci/run does.
 
@@ -28,6 +31,17 @@ test('A machine without etcd or Go is asked for it in one sentence', async () =>
   const search = { env, workspace, say: () => undefined, interrupted: new AbortController().signal };
   expect(() => findEtcd(env)).toThrow(/apt-get install etcd-server on Debian/);
   await expect(findApiServer(search)).rejects.toThrow(/install Go 1\.24 or later/);
+});
+
+test('A build that is interrupted says so, and leaves nothing behind', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kassa-go-'));
+  writeFileSync(join(folder, 'go'), '#!/bin/sh\n[ "$1" = version ] || exec /bin/sleep 600\n', { mode: 0o755 });
+  const interruption = new AbortController();
+  const say = () => void setImmediate(() => interruption.abort(new Failure('Interrupted.')));
+  const env = { PATH: folder, XDG_CACHE_HOME: folder };
+  await expect(findApiServer({ env, workspace, say, interrupted: interruption.signal })).rejects.toThrow('Interrupted.');
+  expect(readdirSync(join(folder, 'kassa'))).toEqual([]);
+  rmSync(folder, { recursive: true });
 });
 
 test('What is built is the version that it says', () => {

@@ -81,9 +81,9 @@ async function build({ folder, output, env, interrupted }: Build, say: ApiServer
     const seconds = Math.round((performance.now() - started) / 1_000);
     say(`… ${seconds} s: ${modules} modules fetched, ${words.length - modules} of about 1,900 packages compiled`);
   }, 15_000);
-  const code = await new Promise<number | null>((done, fail) => go.on('close', done).on('error', fail)).finally(() =>
-    clearInterval(progress),
-  );
+  const code = await new Promise<number | null>((done, fail) =>
+    go.on('close', done).on('error', (error) => fail(interrupted.aborted ? (interrupted.reason as Error) : error)),
+  ).finally(() => clearInterval(progress));
   if (code !== 0)
     throw new Failure(`Go could not build kube-apiserver ${kubernetesVersion}; its last words:`, words.slice(-8).join('\n'));
 }
