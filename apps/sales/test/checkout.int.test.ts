@@ -98,7 +98,7 @@ describe('a refusal leaves nothing behind, and the customer may pay otherwise', 
         nextAction: { action: 'change-basket' },
       },
     });
-    expect(names(room.payments.calls)).toEqual([]);
+    expect(names(room.payments.calls)).toEqual(['getIntent', 'cancel']);
     const { body } = await till.get(`/v1/sales/${id}`);
     const changed = await till.patch(`/v1/sales/${id}/lines/${body.lines[0].lineId}`, { quantity: 1 }, { ifMatch: body.version });
     expect(changed.body.refusal).toBeNull();

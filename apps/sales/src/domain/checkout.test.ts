@@ -7,7 +7,7 @@ import {
   resolve,
   retryDelayMs,
   settle,
-  undoAfter,
+  undoOf,
   type CheckoutRequest,
   type Phase,
   type Plan,
@@ -185,19 +185,14 @@ test('lines of the same product are reserved together, in order of sku', () => {
   });
 });
 
-test('every step that takes something stands beside its undo, and the undo goes backwards from the refused step', () => {
+test('every step that takes something stands beside its undo, and the undo goes backwards', () => {
   const { steps } = planOf({ tenders: [cash(2500), card(2500), online(5000)] });
-  const undoOf = (at: number) =>
-    undoAfter(steps, at).map((undo) => ('tenderId' in undo ? `${undo.undo} ${undo.tenderId}` : undo.undo));
-  expect(steps.map(({ step }, at) => ({ step, undo: undoOf(at) }))).toEqual([
-    { step: 'reserve', undo: ['release'] },
-    { step: 'authorise', undo: ['return-payment tender/2', 'release'] },
-    { step: 'firm', undo: ['return-payment tender/2', 'release'] },
-    { step: 'purchase', undo: ['return-payment tender/1', 'return-payment tender/2', 'release'] },
-    { step: 'capture', undo: ['return-payment tender/1', 'return-payment tender/2', 'release'] },
-    { step: 'purchase', undo: ['return-payment tender/0', 'return-payment tender/1', 'return-payment tender/2', 'release'] },
-    { step: 'finish', undo: ['return-payment tender/0', 'return-payment tender/1', 'return-payment tender/2', 'release'] },
-    { step: 'consume', undo: ['return-payment tender/0', 'return-payment tender/1', 'return-payment tender/2', 'release'] },
+  expect(steps.flatMap((step) => ('undo' in step ? [step.step] : []))).toEqual(['reserve', 'authorise', 'purchase', 'purchase']);
+  expect(undoOf(steps).map((undo) => ('tenderId' in undo ? `${undo.undo} ${undo.tenderId}` : undo.undo))).toEqual([
+    'return-payment tender/0',
+    'return-payment tender/1',
+    'return-payment tender/2',
+    'release',
   ]);
 });
 

@@ -311,14 +311,12 @@ function payment<Kind extends 'authorise' | 'purchase'>(step: Kind, tender: Plan
 }
 
 /**
- * What has to be undone after the step at `index` was refused, the latest first. The refused step is among it: undoing what never was
- * leaves a mark with the neighbour, on which a late copy of the refused call is turned away. An index beyond the plan undoes all of it.
+ * All that takes a plan back, the latest first, whichever step was refused: an earlier walk may have got further, before its reservation
+ * ran out of time or its process fell asleep. Undoing what never was leaves a mark with the neighbour, on which a late copy of the call is
+ * turned away.
  */
-export function undoAfter(steps: readonly Step[], index: number): Undo[] {
-  return steps
-    .slice(0, index + 1)
-    .flatMap((step) => ('undo' in step ? [step.undo] : []))
-    .reverse();
+export function undoOf(steps: readonly Step[]): Undo[] {
+  return steps.flatMap((step) => ('undo' in step ? [step.undo] : [])).reverse();
 }
 
 /** As much of a payment intent as its undo depends on. */

@@ -1,7 +1,7 @@
 import type { Caller } from '@kassa/auth';
 import type { Answer, Idempotency, Key } from '@kassa/idempotency';
 import { KassaError } from '@kassa/problem';
-import { resolve, undoAfter, type Resolution } from '../domain/checkout.ts';
+import { resolve, undoOf, type Resolution } from '../domain/checkout.ts';
 import type { Refusal, Sale } from '../domain/sale.ts';
 import type { LoadedSale, Store } from '../store.ts';
 import type { Act, Checkout } from '../store/checkouts.ts';
@@ -95,7 +95,7 @@ async function abort(
   key: Key,
   answer: Answer,
 ): Promise<void> {
-  const undo = undoAfter(checkout.plan.steps, checkout.plan.steps.length);
+  const undo = undoOf(checkout.plan.steps);
   await deps.store.abortByHand(act, byOperator, undo, key, answer);
   const { sale, shop } = found;
   const undone: Sale = { ...sale, state: 'COMPENSATING', version: sale.version + 1, refusal: byOperator };

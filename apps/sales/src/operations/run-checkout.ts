@@ -1,7 +1,7 @@
 import type { Answer } from '@kassa/idempotency';
 import { KassaError, isKassaError, toProblem } from '@kassa/problem';
 import type { Inventory, Payments, PaymentSaid, Said, Unknown } from '../clients.ts';
-import { howToReturn, retryDelayMs, undoAfter, type Plan, type Step, type Undo } from '../domain/checkout.ts';
+import { howToReturn, retryDelayMs, undoOf, type Plan, type Step, type Undo } from '../domain/checkout.ts';
 import { issueReceipt, renderReceipt, type Paid } from '../domain/receipt.ts';
 import { moveAfterUndo, moveFrom, nextAction, type Refusal, type Sale, type Tender } from '../domain/sale.ts';
 import type { Events } from '../events.ts';
@@ -90,7 +90,7 @@ async function advanceCheckout(deps: CheckoutDeps, checkout: Checkout, frozen: F
       if (walked.outcome === 'unknown') return { stopped: walked.problem };
       if (walked.outcome === 'paid') return { ended: await finish(deps, checkout, frozen, walked.paid) };
       checkout.refusal = walked.refusal;
-      checkout.undo = undoAfter(checkout.plan.steps, walked.at);
+      checkout.undo = undoOf(checkout.plan.steps);
       await deps.store.beginUndo(checkout, checkout.refusal, checkout.undo);
       checkout.phase = 'COMPENSATING';
       frozen.sale = { ...frozen.sale, state: 'COMPENSATING', version: frozen.sale.version + 1, refusal: checkout.refusal };
@@ -107,12 +107,12 @@ async function advanceCheckout(deps: CheckoutDeps, checkout: Checkout, frozen: F
   }
 }
 
-type Walked = { outcome: 'paid'; paid: Paid[] } | { outcome: 'refused'; at: number; refusal: Refusal } | Unknown;
+type Walked = { outcome: 'paid'; paid: Paid[] } | { outcome: 'refused'; refusal: Refusal } | Unknown;
 
 /** Takes the plan's steps in order, up to the finish. */
 async function walk(deps: CheckoutDeps, plan: Plan): Promise<Walked> {
   const paid: Paid[] = [];
-  for (const [at, step] of plan.steps.entries()) {
+  for (const step of plan.steps) {
     if (step.step === 'finish') break;
     const said = await take(deps, plan, step);
     if (said.outcome === 'unknown') return said;
@@ -124,7 +124,7 @@ async function walk(deps: CheckoutDeps, plan: Plan): Promise<Walked> {
         ...(declineCode && { declineCode }),
         ...(lines === undefined ? {} : { lines }),
       };
-      return { outcome: 'refused', at, refusal: { cause: code, detail, ...facts } };
+      return { outcome: 'refused', refusal: { cause: code, detail, ...facts } };
     }
     if (tenderId !== undefined && 'cardLabel' in said)
       paid.push({ tenderId, authorisationCode: said.authorisationCode, cardLabel: said.cardLabel });
