@@ -357,6 +357,14 @@ describe('operators', () => {
       const { body } = await operator.get('/v1/checkouts?state=stuck');
       expect(body.items).toMatchObject([{ saleId: id, phase: 'COMMITTING', problem: 'payment-unknown' }]);
     });
+    // Nobody but the operator takes it up from now on.
+    await eventually(async () => {
+      const { rowCount } = await room.db.query(
+        `UPDATE checkouts SET lease_until = now() + interval '1 hour' WHERE sale_id = $1 AND lease_owner IS NULL`,
+        [id],
+      );
+      expect(rowCount).toBe(1);
+    });
     forget();
     const resumed = await operator.post(`/v1/checkouts/${id}/resume`, { reason: 'The acquirer is back.' });
     expect(resumed).toMatchObject({ status: 202, body: { act: 'resume', saleId: id, phaseBefore: 'COMMITTING' } });
