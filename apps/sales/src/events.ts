@@ -33,7 +33,7 @@ export function createEvents(log: Log) {
     description: 'Times a checkout got no further for now, by problem',
   });
   const notReturned = meter.createCounter('kassa_money_not_returned_total', {
-    description: 'Times money could not be given back yet; each is to be looked into',
+    description: 'Times the return of money was refused; it is tried again, and each is to be looked into',
   });
   const imported = meter.createCounter('kassa_imported_rows_total', {
     description: 'Rows imported, by kind and result: accepted, unchanged, refused',
@@ -86,7 +86,7 @@ export function createEvents(log: Log) {
     },
     moneyNotReturned({ saleId, attempt }: CheckoutIds, tenderId: string, problem: string) {
       notReturned.add(1);
-      log.error({ saleId, attempt, tenderId, problem }, 'money could not be given back; it is tried again');
+      log.error({ saleId, attempt, tenderId, problem }, 'the return of money was refused; it is tried again');
     },
     checkoutBroke({ saleId, attempt, phase }: CheckoutIds, error: unknown) {
       log.error({ saleId, attempt, phase, err: error }, 'a checkout met an error and is taken up again later');

@@ -205,11 +205,12 @@ function world(fails: { call: string; how: Outcome } | undefined = undefined) {
   };
 
   const background: (() => Promise<unknown>)[] = [];
+  const events: string[] = [];
   const deps: CheckoutDeps = {
     store,
     inventory,
     payments,
-    events: new Proxy({} as Events, { get: () => () => undefined }),
+    events: new Proxy({} as Events, { get: (_, event: string) => () => events.push(event) }),
     now: () => new Date('2026-03-02T10:15:01.000Z'),
     sleep: async () => true,
     stepId: (_sale, _attempt, ...parts) => parts.join(' ').replace('tender/', ''),
@@ -219,6 +220,7 @@ function world(fails: { call: string; how: Outcome } | undefined = undefined) {
   return {
     calls,
     intents,
+    events,
     /** What goes wrong from now on. */
     fail(next: { call: string; how: Outcome }) {
       left = next;
@@ -346,22 +348,24 @@ describe('the undo itself goes wrong: it is repeated until it is done, and what 
     const first = await made.run(begun);
     const firstCalls = made.calls.splice(0);
     const second = await made.run(begun);
-    return { first, firstCalls, second, secondCalls: made.calls, intents: made.intents };
+    const alarms = made.events.filter((event) => event === 'moneyNotReturned').length;
+    return { first, firstCalls, second, secondCalls: made.calls, intents: made.intents, alarms };
   }
 
   const whole = ['ask 0', 'void 0 0', 'ask 1', 'refund 1 0', 'ask 2', 'refund 2 0', 'release'];
 
   test.each(['ask 1', 'refund 1 0', 'ask 2', 'release'])('%s is unknown', async (call) => {
-    const { first, firstCalls, second, intents } = await refusedAtCash({ call, how: 'unknown' });
-    expect(first).toBeUndefined();
+    const { first, firstCalls, second, intents, alarms } = await refusedAtCash({ call, how: 'unknown' });
+    expect([first, alarms]).toEqual([undefined, 0]);
     const skipped = call === 'ask 1' ? ['refund 1 0'] : call === 'ask 2' ? ['refund 2 0'] : [];
     expect(firstCalls).toEqual([...whole.filter((made) => !skipped.includes(made)), 'later: unavailable']);
     expect(second).toMatchObject({ status: 409, body: { code: 'payment-declined' } });
     for (const { capturedMinor, refundedMinor } of intents.values()) expect(capturedMinor).toBe(refundedMinor);
   });
 
-  test('a refund that was refused is tried again under another id', async () => {
-    const { firstCalls, secondCalls } = await refusedAtCash({ call: 'refund 1 0', how: 'refused' });
+  test('a refund that was refused calls a person, and is tried again under another id', async () => {
+    const { firstCalls, secondCalls, alarms } = await refusedAtCash({ call: 'refund 1 0', how: 'refused' });
+    expect(alarms).toBe(1);
     expect(firstCalls).toEqual([...whole, 'later: payment-declined']);
     expect(secondCalls).toEqual(['ask 0', 'ask 1', 'refund 1 1', 'ask 2', 'release', 'OPEN']);
   });

@@ -213,9 +213,10 @@ async function undo(deps: CheckoutDeps, checkout: Checkout, frozen: Frozen): Pro
     const said = await takeBack(deps, checkout, step);
     if (said.outcome === 'done') continue;
     problems.push(said.outcome === 'unknown' ? said.problem : said.code);
-    if (step.undo !== 'return-payment') continue;
-    deps.events.moneyNotReturned(checkout, step.tenderId, problems.at(-1) ?? '');
-    isRefused ||= said.outcome === 'refused';
+    // What is in doubt payments finds out; only a return that was refused may need a person.
+    if (step.undo !== 'return-payment' || said.outcome === 'unknown') continue;
+    deps.events.moneyNotReturned(checkout, step.tenderId, said.code);
+    isRefused = true;
   }
   if (isRefused) checkout.undoRound += 1;
   const [problem] = problems;
