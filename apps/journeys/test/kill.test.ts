@@ -30,7 +30,7 @@ beforeAll(async () => {
   const demo = makeDemo({ registersOfFirstShop: cases.length });
   const roomy = { DATABASE_POOL_MAX: '36' };
   // The acquirer is given longer than any step is held up: what payments calls failed must not be what a test keeps from being recorded.
-  const patient = { PROVIDER_TIMEOUT_MS: '9000', TERMINAL_TIMEOUT_MS: '9000' };
+  const patient = { PROVIDER_TIMEOUT_MS: '60000', TERMINAL_TIMEOUT_MS: '60000' };
   system = await startSystem({
     demo,
     env: { sales: roomy, inventory: roomy, payments: { ...roomy, ...patient }, acquirer: { DATABASE_POOL_MAX: '20' } },
