@@ -292,7 +292,7 @@ export function createStore(db: Database, prisma: PrismaClient, timing: Timing) 
       return (await db.query(statements.forgetEvents, [afterDays])).rows.length;
     },
 
-    /** Marks authorisations that ran out of time and begins to void what is left of them. */
+    /** Marks authorisations that are still held and ran out of time, and begins to void what is left of them. */
     async expireAuthorisations(limit: number): Promise<(Movement & { transaction: Transaction })[]> {
       const { rows } = await db.query<{ result: AnswerRow }>(statements.expireAuthorisations, [limit, timing.leaseMs, timeouts]);
       return rows.flatMap((row) => {

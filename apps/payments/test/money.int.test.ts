@@ -222,6 +222,20 @@ describe('an authorisation', () => {
     ]);
     expect(await refusal(capture(intentId))).toBe('wrong-state');
   });
+
+  test('that was taken or let go before does not run out of time', async () => {
+    const voided = await authorised(10_000, 'tok_approve');
+    await room.grpc.cancel({ transactionId: uuidv7(), intentId: voided.intentId });
+    const taken = await authorised(10_000, 'tok_approve');
+    await capture(taken.intentId, 10_000);
+    const held = await authorised(10_000, 'tok_approve');
+    const ids = [voided, taken, held].map(({ intentId }) => intentId);
+    const now = async () =>
+      (await Promise.all(ids.map((intentId) => room.grpc.getIntent({ intentId })))).map(({ intent }) => intent?.status);
+    await room.sql(`UPDATE payment_intents SET expires_at = now() - interval '1 second' WHERE id = ANY ($1)`, [ids]);
+    await eventually(async () => expect((await now()).at(-1)).toBe('expired'));
+    expect(await now()).toEqual(['voided', 'captured', 'expired']);
+  });
 });
 
 describe('a cancel', () => {

@@ -146,5 +146,5 @@ export const forgetEvents: Statement = {
 };
 export const expireAuthorisations: Statement = {
   name: 'authorisation_expire',
-  text: 'SELECT expire_authorisations_v1($1, $2, $3) AS result',
+  text: 'SELECT expire_authorisations_v2($1, $2, $3) AS result',
 };
