@@ -1,4 +1,4 @@
-import { KassaError } from '@kassa/problem';
+import { brokenTexts, KassaError } from '@kassa/problem';
 import { z } from 'zod';
 
 /** Query members of every list: `limit` 1 to 200 (default 50) and the opaque `cursor` of the page before. */
@@ -24,7 +24,9 @@ export function encodeCursor(position: unknown): string {
 export function decodeCursor<Schema extends z.ZodType>(cursor: string | undefined, schema: Schema): z.output<Schema> | undefined {
   if (cursor === undefined) return undefined;
   try {
-    return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
+    const position = schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
+    if (brokenTexts(position).length > 0) throw new RangeError('no position holds such text');
+    return position;
   } catch (cause) {
     throw new KassaError('cursor-invalid', {
       errors: [{ pointer: '/query/cursor', detail: 'must be the `next` of an earlier page' }],

@@ -2,10 +2,11 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { KassaError } from '@kassa/problem';
 import { z } from 'zod';
-import { createHttpServer, pageOf, pageQuery, type HttpServer } from './index.ts';
+import { createHttpServer, decodeCursor, pageOf, pageQuery, type HttpServer } from './index.ts';
 
 type Caller = { subject: string; roles: readonly string[]; shopId?: string };
 let server: HttpServer<Caller, string, string>;
+let port: number;
 const told = { debug: vi.fn(), info: vi.fn() };
 
 beforeAll(async () => {
@@ -60,10 +61,11 @@ beforeAll(async () => {
     responses: { 200: Thing },
     handler: async ({ ifMatch, body }) => ({ status: 200, body: { ...body, count: ifMatch } }),
   });
+  port = await server.listen('127.0.0.1', 0);
 });
 afterAll(() => server.close());
 
-const post = (payload: string, headers: Record<string, string> = {}) =>
+const post = (payload: string | Buffer, headers: Record<string, string> = {}) =>
   server.inject({
     method: 'POST',
     url: '/v1/things',
@@ -82,6 +84,8 @@ test.each([
   ['broken JSON', '{"name":', {}, 400, 'malformed-request'],
   ['a poisoned prototype', '{"name":"a","__proto__":{"x":1}}', {}, 400, 'malformed-request'],
   ['a wrong type', '{"name":1}', {}, 400, 'validation-failed'],
+  ['a NUL in a text', '{"name":"a\\u0000"}', {}, 400, 'validation-failed'],
+  ['half a character', '{"name":"\\ud83d"}', {}, 400, 'validation-failed'],
   ['an unknown field', '{"name":"a","nam":"b"}', {}, 400, 'validation-failed'],
   ['no body', '', {}, 400, 'validation-failed'],
   ['a large body', `{"name":"${'x'.repeat(70_000)}"}`, {}, 413, 'body-too-large'],
@@ -112,6 +116,17 @@ test('An unknown field is named by its pointer', async () => {
   expect((await post('{"name":"a","nam":"b"}')).json().errors).toEqual([
     { pointer: '/nam', detail: 'is not a field of this request' },
   ]);
+});
+
+test('A thousand unknown fields are not told one by one', async () => {
+  const reply = await post(JSON.stringify(Object.fromEntries(Array.from({ length: 1_000 }, (_, n) => [`x${n}`, n]))));
+  expect(reply.json().errors).toHaveLength(50);
+});
+
+test.each(['"\\u0000"', '"\\ud83d"', '{}', 'not JSON'])('A cursor of %s is none', (position) => {
+  expect(() => decodeCursor(Buffer.from(position).toString('base64url'), z.string())).toThrow(
+    expect.objectContaining({ code: 'cursor-invalid' }),
+  );
 });
 
 test('A bug tells the client nothing but a trace id', async () => {
@@ -168,7 +183,7 @@ test('The OpenAPI document says what the routes say', async () => {
 });
 
 test('A client that sends far too much hears so, and its connection lasts until it has sent all of it', async () => {
-  const socket = connect(await server.listen('127.0.0.1', 0), '127.0.0.1');
+  const socket = connect(port, '127.0.0.1');
   const sizeBytes = 10 * 1_048_576;
   const head = [
     'Host: kassa',

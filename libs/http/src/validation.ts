@@ -1,6 +1,6 @@
 import fastJsonStringify from 'fast-json-stringify';
 import type { FastifySchemaCompiler } from 'fastify';
-import { KassaError, type FieldError } from '@kassa/problem';
+import { brokenTexts, KassaError, type FieldError } from '@kassa/problem';
 import { z } from 'zod';
 
 const places: Record<string, string> = { querystring: '/query', params: '/path', headers: '/header', body: '' };
@@ -11,18 +11,16 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, ht
   if (httpPart === 'headers') return (value: unknown) => ({ value });
   return (data: unknown) => {
     const result = schema.safeParse(data);
-    if (result.success) return { value: result.data };
-    const refusal = new KassaError('validation-failed', {
-      errors: toFieldErrors(result.error, place),
-      detail: firstFault(result.error, place),
-    });
+    const errors = result.success ? brokenTexts(result.data, place) : toFieldErrors(result.error, place);
+    if (result.success && errors.length === 0) return { value: result.data };
+    const refusal = new KassaError('validation-failed', { errors, detail: firstFault(errors) });
     // Fastify writes a code of its own on the error it is given, so ours travels as the cause.
     return { error: new Error(refusal.message, { cause: refusal }) };
   };
 };
 
 function toFieldErrors(error: z.ZodError, place: string): FieldError[] {
-  return error.issues.slice(0, 50).flatMap((issue) => {
+  const errors = error.issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => ({
         pointer: pointer(place, [...issue.path, key]),
@@ -30,10 +28,10 @@ function toFieldErrors(error: z.ZodError, place: string): FieldError[] {
       }));
     return [{ pointer: pointer(place, issue.path), detail: issue.message }];
   });
+  return errors.slice(0, 50);
 }
 
-function firstFault(error: z.ZodError, place: string): string {
-  const [first] = toFieldErrors(error, place);
+function firstFault([first]: FieldError[]): string {
   return first ? `${first.pointer || 'The body'}: ${first.detail}` : 'The request does not fit.';
 }
 
