@@ -83,6 +83,9 @@ test('A good request is answered with what its schema names and nothing more', a
 test.each([
   ['broken JSON', '{"name":', {}, 400, 'malformed-request'],
   ['a poisoned prototype', '{"name":"a","__proto__":{"x":1}}', {}, 400, 'malformed-request'],
+  ['a member twice', '{"name":"a","name":"b"}', {}, 400, 'malformed-request'],
+  ['text in another encoding', Buffer.from('{"name":"Blåbær"}', 'latin1'), {}, 400, 'malformed-request'],
+  ['a packed body', '{"name":"a"}', { 'content-encoding': 'gzip' }, 415, 'media-type-unsupported'],
   ['a wrong type', '{"name":1}', {}, 400, 'validation-failed'],
   ['a NUL in a text', '{"name":"a\\u0000"}', {}, 400, 'validation-failed'],
   ['half a character', '{"name":"\\ud83d"}', {}, 400, 'validation-failed'],
@@ -116,6 +119,11 @@ test('An unknown field is named by its pointer', async () => {
   expect((await post('{"name":"a","nam":"b"}')).json().errors).toEqual([
     { pointer: '/nam', detail: 'is not a field of this request' },
   ]);
+});
+
+test('A member that stands twice is named by its pointer, however it is written', async () => {
+  const reply = await post('{"name":"{\\"name\\":1}","of":[{"a/b":"x"},{"a/b":1,"c":[],"a\\u002fb":2}]}');
+  expect(reply.json()).toMatchObject({ code: 'malformed-request', errors: [{ pointer: '/of/1/a~1b' }] });
 });
 
 test('A thousand unknown fields are not told one by one', async () => {

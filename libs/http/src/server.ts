@@ -3,6 +3,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import { KassaError } from '@kassa/problem';
 import { z } from 'zod';
 import { registerDocs, type Docs } from './docs.ts';
+import { encodingFault, repeatedMember } from './json.ts';
 import { problemOf, rawProblem, sendProblem } from './errors.ts';
 import type { Answer, Call, Route, RouteFunction } from './route.ts';
 import { observeRequests, routeOf, traceIdOf } from './telemetry.ts';
@@ -255,7 +256,9 @@ function checkShop(named: string | string[] | undefined, own: string | undefined
 }
 
 function checkMediaType(request: FastifyRequest, bodyAs: 'json' | 'bytes' | 'stream'): void {
-  const type = request.headers['content-type'];
+  const { 'content-type': type, 'content-encoding': encoding = 'identity' } = request.headers;
+  if (encoding !== 'identity')
+    throw new KassaError('media-type-unsupported', { detail: 'Send the body as it is, without Content-Encoding.' });
   if (type === undefined) return;
   const isStream = type.startsWith('text/csv') || type.startsWith('application/octet-stream');
   if (isStream !== (bodyAs === 'stream')) {
@@ -270,7 +273,10 @@ function parseBodies(app: FastifyInstance): void {
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     (request as KassaRequest).rawBytes = body;
     if (body.length === 0) return done(null, undefined);
-    return parseJson(request, body.toString('utf8'), done);
+    const unreadable = encodingFault(body);
+    if (unreadable) return done(unreadable);
+    const text = body.toString('utf8');
+    return parseJson(request, text, (error, value: unknown) => done(error ?? repeatedMember(text) ?? null, value));
   });
   app.addContentTypeParser(/^(text\/csv|application\/octet-stream)/, (_request, payload, done) => done(null, payload));
 }
