@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { errorKind, KassaError, toProblem, type ErrorCode, type Problem } from '@kassa/problem';
 
@@ -41,5 +42,5 @@ export function problemOf(
 export function rawProblem(code: ErrorCode): string {
   const kind = errorKind(code);
   const body = JSON.stringify(toProblem(new KassaError(code), ''));
-  return `HTTP/1.1 ${kind.status} Bad Request\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`;
+  return `HTTP/1.1 ${kind.status} ${STATUS_CODES[kind.status]}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`;
 }

@@ -137,6 +137,18 @@ test.each(['"\\u0000"', '"\\ud83d"', '{}', 'not JSON'])('A cursor of %s is none'
   );
 });
 
+test('What cannot be read as a request at all is answered with a problem document, too', async () => {
+  const answers = ['GET / HTTP/1.1\r\nX: ' + 'x'.repeat(20_000), 'hello'].map((text) => {
+    const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+    socket.end(`${text}\r\n\r\n`);
+    return socket.toArray().then((parts) => parts.join(''));
+  });
+  expect(await Promise.all(answers)).toEqual([
+    expect.stringMatching(/^HTTP\/1.1 431 Request Header Fields Too Large\r\n.*application\/problem\+json.*"headers-too-large"/s),
+    expect.stringMatching(/^HTTP\/1.1 400 Bad Request\r\n.*application\/problem\+json.*"malformed-request"/s),
+  ]);
+});
+
 test('A bug tells the client nothing but a trace id', async () => {
   const reply = await server.inject({ url: '/v1/things/7', headers: { authorization: 'maker' } });
   expect(reply.statusCode).toBe(500);

@@ -84,7 +84,7 @@ export async function createHttpServer<
     clientErrorHandler: (error, socket) => {
       if (socket.writable)
         socket.end(
-          rawProblem((error as { code?: string }).code === 'HPE_HEADER_OVERFLOW' ? 'body-too-large' : 'malformed-request'),
+          rawProblem((error as { code?: string }).code === 'HPE_HEADER_OVERFLOW' ? 'headers-too-large' : 'malformed-request'),
         );
       else socket.destroy();
     },

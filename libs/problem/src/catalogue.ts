@@ -19,7 +19,7 @@ type Entry = readonly [status: number, grpc: GrpcCode, title: string, retryable?
 
 /**
  * Every error a client can see: code → HTTP status, gRPC status, title, and whether the same request may help when sent again.
- * Codes are a contract: one is added, never renamed. Statuses follow RFC 9110, RFC 6585 (428) and RFC 4918 (422).
+ * Codes are a contract: one is added, never renamed. Statuses follow RFC 9110, RFC 6585 (428, 431) and RFC 4918 (422).
  */
 export const catalogue = {
   // The request itself.
@@ -35,6 +35,7 @@ export const catalogue = {
   'register-required': [403, 'PERMISSION_DENIED', 'Only a token that stands at a register may do that'],
   'not-found': [404, 'NOT_FOUND', 'There is no such thing here'],
   'body-too-large': [413, 'INVALID_ARGUMENT', 'The body is larger than this route takes'],
+  'headers-too-large': [431, 'INVALID_ARGUMENT', 'The address and the headers are larger than any route takes'],
   'media-type-unsupported': [415, 'INVALID_ARGUMENT', 'This route does not take that content type'],
   // Writing the same thing twice, or at the same time.
   'idempotency-key-reused': [422, 'INVALID_ARGUMENT', 'The Idempotency-Key was used for another request'],
