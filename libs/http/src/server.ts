@@ -62,6 +62,8 @@ declare module 'fastify' {
 type AnyRoute = Route<unknown, unknown, string, unknown, unknown, unknown>;
 interface KassaRequest extends FastifyRequest {
   rawBytes?: Buffer;
+  /** The JSON as it was sent, before a schema filled in what is left out. */
+  sentBody?: unknown;
 }
 
 /**
@@ -173,7 +175,7 @@ function toFastifyRoute<Caller extends { subject: string; roles: readonly string
               subject: caller.subject,
               method: request.method,
               path,
-              body: bodyAs === 'json' ? request.body : null,
+              body: bodyAs === 'json' ? ((request as KassaRequest).sentBody ?? null) : null,
               traceId,
             })
           : undefined,
@@ -276,7 +278,10 @@ function parseBodies(app: FastifyInstance): void {
     const unreadable = encodingFault(body);
     if (unreadable) return done(unreadable);
     const text = body.toString('utf8');
-    return parseJson(request, text, (error, value: unknown) => done(error ?? repeatedMember(text) ?? null, value));
+    return parseJson(request, text, (error, value: unknown) => {
+      (request as KassaRequest).sentBody = value;
+      done(error ?? repeatedMember(text) ?? null, value);
+    });
   });
   app.addContentTypeParser(/^(text\/csv|application\/octet-stream)/, (_request, payload, done) => done(null, payload));
 }
