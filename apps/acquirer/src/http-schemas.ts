@@ -51,7 +51,7 @@ export const Operation = z
 export const Ledger = pageOf(Operation).meta({ id: 'Ledger' });
 export const LedgerQuery = z.strictObject(pageQuery);
 export const OperationParams = z.strictObject({ providerKey: z.uuid() });
-export const LedgerPosition = z.object({ recordedIn: z.string().regex(/^\d+$/), sequence: z.int() });
+export const LedgerPosition = z.object({ recordedIn: z.string().regex(/^\d{1,19}$/), sequence: z.int() });
 
 export const TestCards = z
   .object({

@@ -279,6 +279,11 @@ test('the ledger has every operation once, page by page, also after kill -9', as
   expect(keys.filter((key) => !seen.includes(key))).toEqual([]);
 });
 
+test('the ledger has no page behind a cursor that no transaction of a database could have', async () => {
+  const cursor = Buffer.from(JSON.stringify({ recordedIn: '9'.repeat(26), sequence: 1 })).toString('base64url');
+  expect(await get(`/v1/ledger?cursor=${cursor}`)).toMatchObject({ status: 400, body: { code: 'cursor-invalid' } });
+});
+
 test('without the API key nothing is told', async () => {
   const answers = await Promise.all(['/v1/ledger', `/v1/operations/${uuidv7()}`].map((path) => fetch(acquirer.http + path)));
   expect(answers.map((answer) => answer.status)).toEqual([401, 401]);

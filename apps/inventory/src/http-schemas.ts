@@ -116,6 +116,7 @@ export const MovementsBody = z.strictObject({
         expectedOnHand: z
           .int()
           .min(0)
+          .max(2_147_483_647)
           .optional()
           .meta({ description: 'the stock on hand that was seen; refused where it is another by now', example: 3 }),
         lineKey: id('').optional().meta({ description: 'tells apart two lines about one product', example: 'pallet-2' }),

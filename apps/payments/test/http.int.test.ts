@@ -166,6 +166,7 @@ describe('what is refused', () => {
     ['an amount with øre behind a point', order({ amountMinor: 99.5 }), 400, 'validation-failed'],
     ['no money', order({ amountMinor: 0 }), 400, 'validation-failed'],
     ['a card number in the reference', order({ reference: 'card 4111 1111 1111 1111' }), 400, 'validation-failed'],
+    ['a NUL in the reference', order({ reference: 'order:\0' }), 400, 'validation-failed'],
     ['another country’s currency', order({ currency: 'SEK' }), 422, 'currency-mismatch'],
     ['a country Kassa does not sell in', order({ country: 'de', currency: 'EUR' }), 422, 'currency-mismatch'],
     ['10 MB', `"${'x'.repeat(10_000_000)}"`, 413, 'body-too-large'],

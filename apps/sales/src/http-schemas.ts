@@ -423,6 +423,7 @@ export const AuditedSales = pageOf(
 );
 
 /** Sort keys inside cursors. */
-export const byInstant = z.tuple([z.iso.datetime(), z.uuid()]);
+// PostgreSQL knows no year 0.
+export const byInstant = z.tuple([z.iso.datetime().regex(/^[1-9]/), z.uuid()]);
 export const byId = z.uuid();
 export const byRow = z.int().min(0);

@@ -267,9 +267,7 @@ function imports(server: HttpServer<Caller, Key, Role>, deps: HttpDeps): void {
       responses: { 200: schemas.ImportReport },
       errors: ['media-type-unsupported', 'request-in-progress', 'idempotency-key-reused'],
       handler: ({ body, headers, key }) => {
-        const source = body as unknown as AsyncIterable<Uint8Array> | undefined;
-        if (!source)
-          throw new KassaError('validation-failed', { detail: 'Send the file as the body, with content-type text/csv.' });
+        const source = body as unknown as AsyncIterable<Uint8Array>;
         return importFile(deps, { kind, file: { source, charset: charsetOf(headers['content-type']) }, key });
       },
     });

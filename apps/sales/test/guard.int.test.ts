@@ -347,6 +347,15 @@ const bad: Bad[] = [
     status: 400,
     code: 'cursor-invalid',
   },
+  {
+    what: 'a cursor of the year 0',
+    method: 'GET',
+    path: `/v1/sales?cursor=${Buffer.from('["0000-01-01T00:00:00Z","0195a1c2-7c1e-7d55-9d0a-2f0c6a3b1e11"]').toString('base64url')}`,
+    send: {},
+    status: 400,
+    code: 'cursor-invalid',
+  },
+  { what: 'no file', path: '/v1/imports/prices', send: {}, status: 400, code: 'validation-failed' },
   { what: 'an address nobody knows', method: 'GET', path: '/v1/returns', send: {}, status: 404, code: 'not-found' },
 ];
 

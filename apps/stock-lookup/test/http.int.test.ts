@@ -188,6 +188,7 @@ describe('bad input is refused with a problem document', () => {
     ['too many nearby', '/v1/availability/E1?nearby=51', {}, 400, 'validation-failed', '/query/nearby'],
     ['an unknown parameter', '/v1/availability/E1?store=dk-001', {}, 400, 'validation-failed', '/query/store'],
     ['a search for nothing', '/v1/products?q=%20', {}, 400, 'validation-failed', '/query/q'],
+    ['a search for NUL', '/v1/products?q=%00', {}, 400, 'validation-failed', '/query/q'],
     ['a cursor of our own making', '/v1/products?q=a&cursor=xyz', {}, 400, 'cursor-invalid', '/query/cursor'],
     ['broken JSON', batch, { method: 'POST', headers: json, body: '{"items":[' }, 400, 'malformed-request', undefined],
     ['a batch of nothing', batch, { method: 'POST', headers: json, body: '{"items":[]}' }, 400, 'validation-failed', '/items'],

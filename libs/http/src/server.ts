@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify';
 import { KassaError } from '@kassa/problem';
 import { z } from 'zod';
@@ -167,7 +168,7 @@ function toFastifyRoute<Caller extends { subject: string; roles: readonly string
       const facts: Omit<AnyCall, 'signal'> = {
         params: request.params as never,
         query: request.query as never,
-        body: (bodyAs === 'bytes' ? (request as KassaRequest).rawBytes : request.body) as never,
+        body: bodyOf(request, bodyAs) as never,
         caller,
         key: isWrite
           ? options.readKey({
@@ -265,6 +266,18 @@ function checkMediaType(request: FastifyRequest, bodyAs: 'json' | 'bytes' | 'str
   const isStream = type.startsWith('text/csv') || type.startsWith('application/octet-stream');
   if (isStream !== (bodyAs === 'stream')) {
     throw new KassaError('media-type-unsupported', { detail: bodyAs === 'stream' ? 'Send text/csv.' : 'Send application/json.' });
+  }
+}
+
+/** Nothing sent is no bytes, and a stream that has none. */
+function bodyOf(request: FastifyRequest, bodyAs: 'json' | 'bytes' | 'stream'): unknown {
+  switch (bodyAs) {
+    case 'json':
+      return request.body;
+    case 'bytes':
+      return (request as KassaRequest).rawBytes ?? Buffer.alloc(0);
+    case 'stream':
+      return request.body ?? Readable.from([]);
   }
 }
 

@@ -63,7 +63,7 @@ written as they come, by their natural key: sending a file again changes nothing
     errors: ['validation-failed', 'media-type-unsupported', 'request-in-progress', 'idempotency-key-reused'],
     handler: async ({ body, caller, key, headers }) => {
       const charset = /charset="?([^";\s]+)/i.exec(String(headers['content-type']))?.[1];
-      const csv = await openCsv((body ?? []) as unknown as Readable, { charset, schema });
+      const csv = await openCsv(body as unknown as Readable, { charset, schema });
       const file: ImportFile<Kind> = {
         kind,
         digest: csv.digest,
