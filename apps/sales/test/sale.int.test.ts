@@ -316,6 +316,16 @@ describe('one live session per register', () => {
     expect((await renewed.post(`/v1/sales/${body.id}/complete`, byCard(14924))).status).toBe(200);
   });
 
+  test('whoever signed in again sends again, under the same key, what was refused until then', async () => {
+    const who = { register: 'dk-001-03', sub: 'cleo' };
+    const early = await room.as({ ...who, sid: 'c', authTime: 2_000_000_200 });
+    await room.as({ ...who, sub: 'bo', sid: 'd', authTime: 2_000_000_300 }).then((late) => late.post('/v1/sales', cable));
+    const key = 'key-of-a-till-signed-out';
+    expect((await early.post('/v1/sales', cable, { key })).body.code).toBe('session-superseded');
+    const again = await room.as({ ...who, sid: 'e', authTime: 2_000_000_400 });
+    expect((await again.post('/v1/sales', cable, { key })).status).toBe(201);
+  });
+
   test('a web shop’s register serves many at once', async () => {
     const shop = (sid: string, authTime: number) =>
       room.as({ role: 'web-shop', register: 'dk-001-web', sub: `web-${sid}`, sid, authTime });

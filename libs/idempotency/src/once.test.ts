@@ -60,5 +60,6 @@ test('A refusal that is kept says so, and one that is not does not', async () =>
   const { once } = createIdempotency({ query: () => Promise.resolve({ rows: [] }) });
   const refused = await once(key, () => Promise.reject(new KassaError('sale-empty')));
   expect([refused.status, refused.headers]).toEqual([409, { 'idempotency-expires': 'Thu, 08 Jan 2026 00:00:00 GMT' }]);
-  await expect(once(key, () => Promise.reject(new KassaError('write-conflict')))).rejects.toThrow(KassaError);
+  for (const code of ['write-conflict', 'session-superseded', 'register-unknown'] as const)
+    await expect(once(key, () => Promise.reject(new KassaError(code)))).rejects.toThrow(expect.objectContaining({ code }));
 });

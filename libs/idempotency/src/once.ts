@@ -1,4 +1,4 @@
-import { KassaError, toProblem } from '@kassa/problem';
+import { KassaError, toProblem, type ErrorCode } from '@kassa/problem';
 import type { Key } from './key.ts';
 import { decodeAnswer, keyCte, keyExpected, keyValues, type Answer } from './sql.ts';
 
@@ -99,11 +99,12 @@ function keptUntil(time: Date, answer: Answer): Answer {
 }
 
 /** Refusals that came of what the business decided, and would not change by asking again. */
-function isRecorded(error: KassaError): boolean {
-  return (
-    (error.kind.status === 409 || error.kind.status === 422) && !error.kind.isRetryable && error.code !== 'idempotency-key-reused'
-  );
+function isRecorded({ code, kind }: KassaError): boolean {
+  return (kind.status === 409 || kind.status === 422) && !kind.isRetryable && !notOfTheWrite.has(code);
 }
+
+/** What is told of the key or of whoever asks, as 401 and 403 are: a till that signed in again repeats what it was about to do. */
+const notOfTheWrite: ReadonlySet<ErrorCode> = new Set(['idempotency-key-reused', 'session-superseded', 'register-unknown']);
 
 function refusalAnswer(key: Key, refusal: KassaError): Answer {
   return { status: refusal.kind.status, body: toProblem(refusal, key.traceId, key.instance) };
