@@ -58,7 +58,9 @@ describe.each(writes)('$name', (operation) => {
     const again = await send(by, operation, write, key);
     expect({ status: again.status, body: again.body }).toEqual({ status: first.status, body: first.body });
     expect(again.headers.get('idempotency-replayed')).toBe(isOurs ? 'true' : null);
-    expect(again.headers.get('etag')).toBe(first.headers.get('etag'));
+    for (const name of ['etag', 'location', 'idempotency-expires'])
+      expect([name, again.headers.get(name)]).toEqual([name, first.headers.get(name)]);
+    expect(first.headers.has('idempotency-expires')).toBe(isOurs);
     if (write.other !== undefined) {
       const other = await send(by, operation, { ...write, body: write.other }, key);
       expect(other).toMatchObject({ status: 422, body: { code: 'idempotency-key-reused' } });

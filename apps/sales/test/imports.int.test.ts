@@ -36,6 +36,8 @@ test('the same key again is answered as the first time, and with another file re
   const first = await importCsv(operator, 'prices', csv, send);
   const again = await importCsv(operator, 'prices', csv, send);
   expect([again.status, again.text, again.headers.get('idempotency-replayed')]).toEqual([200, first.text, 'true']);
+  const [kept, still] = [first, again].map(({ headers }) => Date.parse(headers.get('idempotency-expires') ?? ''));
+  expect([kept! > Date.now(), still]).toEqual([true, kept]);
   expect(await importCsv(operator, 'prices', csv.replace('100', '200'), send)).toMatchObject({
     status: 422,
     body: { code: 'idempotency-key-reused' },

@@ -49,7 +49,7 @@ async function importOnce(deps: ImportDeps, kind: ImportKind, file: OpenFile, ke
       throw new KassaError('request-in-progress', { detail: 'This file is being imported.', retryAfterSeconds: 5 });
     },
   );
-  if (isOurs) return readFile(deps, id, kind, file, key);
+  if (isOurs) return { ...(await readFile(deps, id, kind, file, key)), headers: { ...answer.headers } };
   // The key's fingerprint cannot know a body that streams; the file's own digest does.
   if (answer.headers?.['idempotency-replayed'] !== undefined && !(await catalogue.isSameFile(id, await file.digest()))) {
     throw new KassaError('idempotency-key-reused', {
