@@ -65,8 +65,32 @@ function instead(body: unknown, members: string[]): BadRequest[] {
       body: `{"__proto__": {"role": "operator"}}`,
       options: { headers: json },
     },
+    { title: 'a member twice', statuses: [400], body: `{"surprise": 1, "surprise": 2}`, options: { headers: json } },
+    {
+      title: 'bytes that are not UTF-8',
+      statuses: [400],
+      body: Buffer.from('{"\xe6": 1}', 'latin1'),
+      options: { headers: json },
+    },
+    { title: 'a packed body', statuses: [415], body, options: { headers: { ...json, 'content-encoding': 'gzip' } } },
     ...(members.length > 0 ? mistyped : []),
+    ...['\0', '\ud800'].flatMap((broken) =>
+      spoilt(body, broken).map((worse, n) => ({
+        title: `${JSON.stringify(broken)} in text ${n + 1}`,
+        statuses: [400],
+        body: worse,
+      })),
+    ),
   ];
+}
+
+/** The value once for each text in it, behind which is then something that no database keeps. */
+function spoilt(value: unknown, broken: string): unknown[] {
+  if (typeof value === 'string') return [value + broken];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, member]) =>
+    spoilt(member, broken).map((worse) => (Array.isArray(value) ? value.with(Number(name), worse) : { ...value, [name]: worse })),
+  );
 }
 
 /** What a write about a named thing is sent besides. */
@@ -90,6 +114,7 @@ const files: BadRequest[] = [
     options: { headers: { 'content-type': 'text/csv; charset=ebcdic' } },
   },
   { title: 'nothing', statuses: [400], body: '', options: { headers: csv } },
+  { title: 'nothing at all', statuses: [400] },
   { title: 'JSON', statuses: [415], body: { rows: [] } },
 ];
 
