@@ -59,6 +59,7 @@ test('The deadline is told to the neighbour, which gives the work up', async () 
 test.each([
   ['a refusal with its code and params', 'service', 'missing', 'not-found', { saleId: 'missing' }],
   ['a bug without its text', 'service', 'bug', 'internal-error', undefined],
+  ['a text that cannot be kept', 'service', 'a\0', 'validation-failed', undefined],
   ['a caller that is no service', 'cashier', 'a', 'forbidden', undefined],
   ['a neighbour slower than the deadline', 'service', 'slow', 'deadline-exceeded', undefined],
 ])('%s reaches the caller as a KassaError', async (_name, role, saleId, code, params) => {

@@ -11,7 +11,7 @@ import { isAbortError } from 'abort-controller-x';
 import type { CompatServiceDefinition } from 'nice-grpc';
 import { HealthDefinition } from 'nice-grpc-server-health';
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
-import { errorMetadataKey, isKassaError, KassaError, toWire } from '@kassa/problem';
+import { brokenTexts, errorMetadataKey, isKassaError, KassaError, toWire } from '@kassa/problem';
 import { healthService } from './health.ts';
 import { traceServerCall, within } from './telemetry.ts';
 
@@ -97,6 +97,7 @@ async function* serve<Request, Response>(
   try {
     const caller = await options.authenticate(context.metadata.get('authorization'));
     if (!caller.roles.includes('service')) throw new KassaError('forbidden', { detail: 'Only services call here.' });
+    refuseBrokenTexts(call.request);
     return yield* within<Response, Response | void>(traced.context, call.next(call.request, context));
   } catch (error) {
     if (isAbortError(error) && context.signal.aborted) {
@@ -111,6 +112,13 @@ async function* serve<Request, Response>(
     if (!call.responseStream)
       duration.record((performance.now() - startedAt) / 1000, { method: path.slice(1), status: Status[status] });
   }
+}
+
+/** The laws of each message are its service's; this one holds for every text. Error: validation-failed. */
+function refuseBrokenTexts(message: unknown): void {
+  const errors = brokenTexts(message);
+  const [first] = errors;
+  if (first) throw new KassaError('validation-failed', { errors, detail: `${first.pointer}: ${first.detail}` });
 }
 
 function toServerError(error: unknown, context: CallContext, method: string, log: Log): ServerError {
