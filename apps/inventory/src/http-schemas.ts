@@ -1,6 +1,6 @@
 import { flag, integer, number, text } from '@kassa/imports';
 import { country, isCountryCode } from '@kassa/countries';
-import { hasGs1CheckDigit } from '@kassa/check-digits';
+import { hasGs1CheckDigit, holdsCardNumber } from '@kassa/check-digits';
 import { pageOf, pageQuery } from '@kassa/http';
 import { z } from 'zod';
 import { importKinds, type OpeningStockRow, type ProductRow, type ShopRow } from './domain/import.ts';
@@ -69,6 +69,7 @@ const reason = z
   .string()
   .min(1)
   .max(500)
+  .refine((value) => !holdsCardNumber(value), 'must not hold a card number')
   .meta({ description: 'kept with the act', example: 'The database was restored to 10:15.' });
 export const RecoverBody = z
   .strictObject({

@@ -490,6 +490,7 @@ describe('input of every bad kind is refused, and changes nothing', () => {
     ['a sku with SQL in it', url, post({ lines: lines("E1'; DROP TABLE shops; --") }), 400, 'validation-failed'],
     ['a NUL character', url, post({ lines: lines('E1\0') }), 400, 'validation-failed'],
     ['a NUL in a reason', '/v1/feed/epoch', post({ reason: 'a\0' }), 400, 'validation-failed'],
+    ['a card number in a reason', '/v1/feed/epoch', post({ reason: 'card 4111 1111 1111 1111' }), 400, 'validation-failed'],
     ['a NUL in a question', '/v1/products?q=%00', {}, 400, 'validation-failed'],
     ['no file', '/v1/imports/products', post(), 400, 'validation-failed'],
     [

@@ -1,3 +1,4 @@
+import { holdsCardNumber } from '@kassa/check-digits';
 import { pageOf, pageQuery } from '@kassa/http';
 import { z } from 'zod';
 import { tendersMax } from './domain/checkout.ts';
@@ -110,8 +111,11 @@ export const CompleteBody = z
   })
   .meta({ id: 'CompleteBody', example: { tenders: [{ method: 'terminal', amountMinor: 129900 }], expectedTotalMinor: 129900 } });
 
+/** Why an operator did it. What looks like a card number must not get into the books by mistake. */
+const reason = plain(500).refine((text) => !holdsCardNumber(text), 'must not hold a card number');
+
 export const ResumeBody = z
-  .strictObject({ reason: z.string().trim().min(3).max(500).meta({ example: 'The terminal is back; try again now.' }) })
+  .strictObject({ reason: reason.min(3).meta({ example: 'The terminal is back; try again now.' }) })
   .meta({ id: 'ResumeBody' });
 
 export const ResolveBody = z
@@ -119,7 +123,7 @@ export const ResolveBody = z
     action: z
       .enum(['abort', 'finish'])
       .meta({ description: 'abort: take everything back; finish: what is left was done by hand', example: 'abort' }),
-    reason: plain(500).meta({ description: 'kept with the act', example: 'The customer left; the terminal was replaced.' }),
+    reason: reason.meta({ description: 'kept with the act', example: 'The customer left; the terminal was replaced.' }),
   })
   .meta({ id: 'ResolveBody' });
 
