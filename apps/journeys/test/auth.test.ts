@@ -9,14 +9,30 @@ import { openTill } from './till.ts';
 // Who may do what, asked of the running services for every operation they publish: nobody, every role in its own shop, every role in
 // another one. Shop dk-001 owns all things the addresses name.
 
-/** Routes about a thing that belongs to a shop, and to whose eyes no shop is another's. Every other route is about things of no shop. */
+/** Routes about a thing that belongs to a shop, and to whose eyes no shop is another's. */
 const ofAShop: Record<string, { path: RegExp; unbound: MatrixRow['roles'] }> = {
   sales: { path: /^\/v1\/sales\/\{id\}/, unbound: ['operator'] },
   inventory: { path: /^\/v1\/reservations\/\{reservationId\}/, unbound: ['operator', 'web-shop'] },
   payments: { path: /^\/v1\/(payment-intents|refunds|transactions)\/\{/, unbound: ['operator'] },
   'stock-lookup': { path: /^$/, unbound: [] },
 };
+const inShops = ['cashier', 'supervisor', 'stock-clerk'];
+/** Addresses of things of no shop that people in shops may ask for. */
+const ofNoShop = [
+  'inventory GET /v1/levels/{sku}',
+  'inventory GET /v1/products/{sku}',
+  'inventory GET /v1/shops/{shopId}',
+  'stock-lookup GET /v1/availability/{item}',
+];
 const services = ['sales', 'inventory', 'payments', 'stock-lookup'] as const;
+
+test('Every thing that people in a shop can name is known to be a shop’s or nobody’s', () => {
+  const named = services
+    .flatMap(operationsOf)
+    .filter(({ roles, path }) => path.includes('{') && inShops.some((role) => roles.includes(role)))
+    .filter(({ service, path }) => !ofAShop[service]!.path.test(path));
+  expect(named.map(({ name }) => name)).toEqual(ofNoShop);
+});
 
 let system: System;
 let things: Things;
