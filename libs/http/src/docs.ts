@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
@@ -80,8 +81,10 @@ interface Document {
 }
 
 function addHeadersAndErrors(document: Document, doKeysExpire: boolean): Document {
-  for (const path of Object.values(document.paths ?? {})) {
-    for (const operation of Object.values(path)) {
+  for (const [address, path] of Object.entries(document.paths ?? {})) {
+    for (const [method, operation] of Object.entries(path)) {
+      operation['operationId'] = operationId(method, address);
+      nameAnswers(operation);
       const headers = (operation['x-kassa-headers'] as string[] | undefined) ?? [];
       const body = rawBodies[operation['x-kassa-body'] as string];
       delete operation['x-kassa-headers'];
@@ -101,6 +104,18 @@ function addHeadersAndErrors(document: Document, doKeysExpire: boolean): Documen
   }
   document.components = { ...document.components, schemas: { ...document.components?.schemas, Problem: problemSchema } };
   return document;
+}
+
+/** What a generated client calls it: `post /v1/sales/{id}/complete` is postSalesIdComplete. */
+function operationId(method: string, address: string): string {
+  const words = address.replace(/^\/v1/, '').match(/\w+/g) ?? [];
+  return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+}
+
+/** Fastify calls every answer "Default Response". */
+function nameAnswers({ responses }: Operation): void {
+  for (const [status, response] of Object.entries(responses))
+    (response as { description: string }).description = STATUS_CODES[status] ?? status;
 }
 
 /** Bodies that no schema checks, by how they arrive. */

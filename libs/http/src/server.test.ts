@@ -203,10 +203,12 @@ test('A change without If-Match is 428, with it the version reaches the handler'
 test('The OpenAPI document says what the routes say', async () => {
   const document = (await server.openapi()) as {
     openapi: string;
-    paths: Record<string, Record<string, { parameters?: { name: string }[]; responses: object }>>;
+    paths: Record<string, Record<string, { operationId: string; parameters?: { name: string }[]; responses: object }>>;
   };
   expect(document.openapi).toBe('3.1.0');
   const operation = document.paths['/v1/things']?.['post'];
+  expect(operation?.operationId).toBe('postThings');
+  expect(operation?.responses).toMatchObject({ 201: { description: 'Created' }, 401: { description: expect.any(String) } });
   expect(operation?.parameters?.map(({ name }) => name)).toEqual(['Idempotency-Key', 'X-Kassa-Shop']);
   expect(Object.keys(operation?.responses ?? {})).toEqual(['201', '400', '401', '403', '409', '422', '500', '503']);
 });
