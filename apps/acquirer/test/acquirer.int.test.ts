@@ -176,28 +176,26 @@ describe('events', () => {
   test('come before the reply', async () => {
     const operation = purchase({ amountMinor: 5111 });
     await post(operation);
-    expect(merchant.about(operation.providerKey)).toHaveLength(1);
+    expect(eventsAbout(operation)).toHaveLength(1);
   });
   test('come after the reply, signed', async () => {
     const operation = purchase({ amountMinor: 5112 });
     const { body } = await post(operation);
-    expect(merchant.about(operation.providerKey)).toHaveLength(0);
-    const [event] = await eventually(() => {
-      expect(merchant.about(operation.providerKey)).toHaveLength(1);
-      return merchant.about(operation.providerKey);
-    });
+    expect(eventsAbout(operation)).toHaveLength(0);
+    await eventually(() => expect(eventsAbout(operation)).toHaveLength(1));
+    const [event] = merchant.about(operation.providerKey);
     expect(event).toEqual({ id: event?.id, type: 'operation.updated', operation: body, isSigned: true });
   });
   test('come instead of a reply', async () => {
     const operation = purchase({ amountMinor: 5113 });
     await expect(post(operation, 200)).rejects.toThrow();
-    await eventually(() => expect(merchant.about(operation.providerKey)).toHaveLength(1));
+    await eventually(() => expect(eventsAbout(operation)).toHaveLength(1));
   });
   test('come two, one of them twice', async () => {
     const operation = purchase({ amountMinor: 5109 });
     await post(operation);
-    await eventually(() => expect(merchant.about(operation.providerKey)).toHaveLength(3));
-    expect(new Set(merchant.about(operation.providerKey).map((event) => event.id)).size).toBe(2);
+    await eventually(() => expect(eventsAbout(operation)).toHaveLength(2));
+    await eventually(() => expect(merchant.about(operation.providerKey).length).toBeGreaterThanOrEqual(3));
   });
   test('come again until the merchant takes them, also after kill -9', async () => {
     const operation = purchase({ amountMinor: 5112 });
@@ -206,8 +204,11 @@ describe('events', () => {
     await acquirer.kill();
     merchant.refuse(false);
     await acquirer.restart();
-    await eventually(() => expect(merchant.about(operation.providerKey)).toHaveLength(1));
+    await eventually(() => expect(eventsAbout(operation)).toHaveLength(1));
   });
+
+  /** The events that came; a delivery that takes longer than the wait for the next one is seen twice. */
+  const eventsAbout = ({ providerKey }: Operation) => [...new Set(merchant.about(providerKey).map(({ id }) => id))];
 });
 
 describe('money', () => {
