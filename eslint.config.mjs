@@ -74,6 +74,7 @@ const everywhere = [
 const inServices = [
   ...everywhere,
   { selector: "ImportDeclaration[source.value='@kassa/testing']", message: 'The test kit is for tests.' },
+  { selector: 'ImportExpression', message: 'Imports stand at the top of a file, where the laws see them.' },
 ];
 const impureGlobals = ['process', 'fetch', 'setTimeout', 'setInterval', 'crypto', 'performance'];
 
@@ -138,12 +139,12 @@ export default tseslint.config(
         {
           patterns: [
             {
-              group: ['../store.ts', '../clients.ts', ...kitImports],
+              group: ['../store.ts', '../store/*', '../clients.ts', ...kitImports],
               allowTypeImports: true,
               message: 'Operations know store, clients and kits by their types only.',
             },
             {
-              group: ['../http*.ts', '../grpc.ts', '../app.ts', '../main.ts', '../config.ts', '../gen/**'],
+              group: ['../http*.ts', '../http/*', '../grpc.ts', '../app.ts', '../main.ts', '../config.ts', '../gen/**'],
               message: 'Operations know nothing of the wire, the wiring and the database.',
             },
             {
@@ -156,14 +157,14 @@ export default tseslint.config(
     },
   },
   {
-    files: ['apps/*/src/{store,clients}.ts'],
+    files: ['apps/*/src/{store,clients}.ts', 'apps/*/src/store/*.ts'],
     rules: {
       'no-restricted-imports': [
         'error',
         {
           patterns: [
             {
-              group: ['./operations/*', './http*.ts', './grpc.ts', './app.ts', './main.ts', './config.ts'],
+              regex: '^\\.\\.?/(operations/|http|(grpc|app|main|config)\\.ts$)',
               message: 'store.ts and clients.ts stand below the operations.',
             },
           ],
@@ -172,14 +173,18 @@ export default tseslint.config(
     },
   },
   {
-    files: ['apps/*/src/{http,http-schemas,grpc}.ts'],
+    files: ['apps/*/src/{http,http-schemas,grpc}.ts', 'apps/*/src/http/*.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
         {
           patterns: [
-            { group: ['./store.ts', './clients.ts', './gen/**'], allowTypeImports: true, message: 'The wire calls operations.' },
-            { group: ['./app.ts', './main.ts', './config.ts'], message: 'The wire does not know the wiring.' },
+            {
+              regex: '^\\.\\.?/((store|clients)\\.ts$|store/|gen/)',
+              allowTypeImports: true,
+              message: 'The wire calls operations.',
+            },
+            { regex: '^\\.\\.?/(app|main|config)\\.ts$', message: 'The wire does not know the wiring.' },
           ],
         },
       ],

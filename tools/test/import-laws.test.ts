@@ -62,12 +62,34 @@ test.each([
     inOperations,
     `import { createStore } from '../store.ts';\nexport const x = createStore;\n`,
   ],
+  [
+    'an operation imports a part of the store',
+    inOperations,
+    `import { statements } from '../store/checkouts.ts';\nexport const x = statements;\n`,
+  ],
+  ['an operation imports the store while it runs', inOperations, `export const x = () => import('../store.ts');\n`],
+  ['domain imports the store while it runs', inDomain, `export const x = () => import('../store.ts');\n`],
   ['an operation imports pg', inOperations, `import pg from 'pg';\nexport const x = pg;\n`],
   ['an operation imports the wire', inOperations, `import { routes } from '../http.ts';\nexport const x = routes;\n`],
+  [
+    'an operation imports a part of the wire',
+    inOperations,
+    `import { stock } from '../http/stock.ts';\nexport const x = stock;\n`,
+  ],
   [
     'the store imports an operation',
     'apps/sales/src/store.ts',
     `import { x as y } from './operations/complete-sale.ts';\nexport const x = y;\n`,
+  ],
+  [
+    'a part of the store imports an operation',
+    'apps/sales/src/store/planted.ts',
+    `import { x as y } from '../operations/complete-sale.ts';\nexport const x = y;\n`,
+  ],
+  [
+    'a part of the wire imports the store itself',
+    'apps/inventory/src/http/planted.ts',
+    `import { createStore } from '../store.ts';\nexport const x = createStore;\n`,
   ],
   [
     'the wire imports the store itself',
