@@ -39,8 +39,8 @@ export function readMigrations(room: string): Migration[] {
  *
  * It does what `prisma migrate deploy` does, under the same advisory lock and with the same rows in _prisma_migrations, in
  * milliseconds instead of a second; Prisma's own commands take over from either. Deployments run Prisma.
- * Throws MigrationConflict when an applied migration was changed or failed earlier; PostgreSQL's own error, with the migration's name
- * in front, when one fails now.
+ * Throws MigrationConflict when an applied migration was changed, or Prisma left it halfway; PostgreSQL's own error, with the
+ * migration's name in front, when one fails now.
  */
 export async function applyMigrations(url: string, migrations: Migration[]): Promise<string[]> {
   const client = new pg.Client({ connectionString: url, application_name: 'kassa-migrate' });
@@ -87,21 +87,21 @@ async function pendingMigrations(client: pg.Client, migrations: Migration[]): Pr
   return migrations.filter((migration) => !applied.has(migration.name));
 }
 
-async function applyMigration(client: pg.Client, migration: Migration): Promise<void> {
-  const id = randomUUID();
-  await client.query('INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ($1, $2, $3)', [
-    id,
-    migration.checksum,
-    migration.name,
-  ]);
+/** A migration and its row are one transaction: what fails or is cut short leaves nothing, and the next run begins it again. */
+async function applyMigration(client: pg.Client, { name, sql, checksum }: Migration): Promise<void> {
+  // CREATE INDEX CONCURRENTLY and its like run in no transaction; such a statement stands in a file of its own.
+  const isWhole = !/\bCONCURRENTLY\b/i.test(sql);
   try {
-    // One simple query: PostgreSQL runs the whole file in one transaction unless the file says otherwise.
-    await client.query(migration.sql);
+    if (isWhole) await client.query('BEGIN');
+    await client.query(sql);
+    await client.query(
+      `INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)
+       VALUES ($1, $2, $3, clock_timestamp(), 1)`,
+      [randomUUID(), checksum, name],
+    );
+    if (isWhole) await client.query('COMMIT');
   } catch (error) {
-    (error as Error).message = `migration ${migration.name} failed: ${(error as Error).message}`;
+    (error as Error).message = `migration ${name} failed: ${(error as Error).message}`;
     throw error;
   }
-  await client.query('UPDATE _prisma_migrations SET finished_at = clock_timestamp(), applied_steps_count = 1 WHERE id = $1', [
-    id,
-  ]);
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, describe, expect, test } from 'vitest';
-import { testDatabase } from '../src/index.ts';
+import { eventually, testDatabase } from '../src/index.ts';
 import { applyMigrations, MigrationConflict, readMigrations } from '../src/migrations.ts';
 
 const workspace = fileURLToPath(new URL('../../..', import.meta.url));
@@ -119,7 +119,42 @@ describe('migrations', () => {
     const broken = [{ name: '20260101000000_break', sql: 'CREATE TABLE half (id int); SELECT 1/0;', checksum: 'c' }];
     await expect(applyMigrations(url, broken)).rejects.toThrow(/20260101000000_break failed: division by zero/);
     expect(await rows(url, "SELECT to_regclass('half') AS half")).toEqual([{ half: null }]);
-    await expect(applyMigrations(url, broken)).rejects.toThrow(/failed halfway earlier/);
+    const mended = [{ ...broken[0]!, sql: 'CREATE TABLE half (id int)', checksum: 'd' }];
+    expect(await applyMigrations(url, mended)).toEqual(['20260101000000_break']);
+    await drop();
+  });
+
+  test('run again from the start when one was cut short', async () => {
+    const { url, drop } = await testDatabase();
+    const long = (seconds: number) => [
+      { name: '20260101000000_long', sql: `CREATE TABLE long (id int); SELECT pg_sleep(${seconds})`, checksum: 'c' },
+    ];
+    const cutShort = expect(applyMigrations(url, long(3600))).rejects.toThrow(
+      /20260101000000_long failed: terminating connection/,
+    );
+    const kill =
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    await eventually(async () => expect(await rows(url, kill)).toHaveLength(1));
+    await cutShort;
+    expect(await applyMigrations(url, long(0))).toEqual(['20260101000000_long']);
+    await drop();
+  });
+
+  test('may make an index without stopping those who write', async () => {
+    const { url, drop } = await testDatabase();
+    const migrations = ['CREATE TABLE note (id int)', 'CREATE INDEX CONCURRENTLY note_id ON note (id)'].map((sql, n) => ({
+      name: `2026010${n}000000_step`,
+      sql,
+      checksum: String(n),
+    }));
+    expect(await applyMigrations(url, migrations)).toHaveLength(2);
+    await drop();
+  });
+
+  test('refuse one that Prisma left halfway', async () => {
+    const { url, drop } = await testDatabase(room);
+    await rows(url, 'UPDATE _prisma_migrations SET finished_at = NULL');
+    await expect(applyMigrations(url, readMigrations(room))).rejects.toThrow(/failed halfway earlier/);
     await drop();
   });
 });
