@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { roomFolder, testDatabase } from '@kassa/testing';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+// Prisma alone takes seconds on an idle machine, and many times that where others work on it.
+vi.setConfig({ testTimeout: 120_000 });
+
 const rooms = ['sales', 'payments', 'inventory', 'stock-lookup', 'acquirer'];
 
 /** What `prisma migrate diff` says must still be done to make the migrated database what the schema says; undefined where nothing. */
