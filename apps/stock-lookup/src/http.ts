@@ -32,7 +32,11 @@ export function routes(server: HttpServer<Caller, Key, Role>, deps: Deps): void 
       const onlyInStock = query.inStock === 'true';
       const found = await getAvailability(deps, { item, from, nearby: query.nearby, radiusM: radiusM(query), onlyInStock });
       const { product, here, nearby } = found;
-      return ok(found, found.version, { ...product, here: here ? wireStock(here) : null, nearby: nearby.map(wireStock) });
+      return ok(found, tagged(found.version, from), {
+        ...product,
+        here: here ? wireStock(here) : null,
+        nearby: nearby.map(wireStock),
+      });
     },
   });
   server.route({
@@ -66,7 +70,7 @@ export function routes(server: HttpServer<Caller, Key, Role>, deps: Deps): void 
       const found = await findProducts(deps, { text: q, after: decodeCursor(cursor, z.string()), limit });
       return ok(
         found,
-        found.seq,
+        String(found.seq),
         toPage(found.products, limit, ({ searchText }) => searchText),
       );
     },
@@ -81,9 +85,10 @@ export function routes(server: HttpServer<Caller, Key, Role>, deps: Deps): void 
     responses: { 200: schemas.Shops, 304: z.undefined() },
     errors: ['not-found'],
     handler: async ({ query, caller }) => {
-      const found = findShops(deps, { from: origin(query, caller), radiusM: radiusM(query), limit: query.limit });
+      const from = origin(query, caller);
+      const found = findShops(deps, { from, radiusM: radiusM(query), limit: query.limit });
       const items = found.shops.map(({ thing: { id: shopId, ...shop }, distanceM }) => ({ shopId, ...shop, distanceM }));
-      return ok(found, found.version, { items });
+      return ok(found, tagged(found.version, from), { items });
     },
   });
   server.route({
@@ -124,15 +129,16 @@ function wireStock({ shop, distanceM, onHand, reserved, availableToPromise }: Sh
   return { shopId, name, country, city, status, distanceM, onHand, reserved, availableToPromise };
 }
 
+/** What an answer stands for: of one address it is another in each shop, where the token says from which one is asked. */
+function tagged(version: number, from: From): string {
+  return 'shopId' in from ? `${version}.${from.shopId}` : String(version);
+}
+
 /**
  * An answer with its age. The tag is weak (RFC 9110 §8.8.1): what it stands for is the same, while asOf and seq move on with
  * every heartbeat. They are told in headers too, so that a 304 says how fresh it is; a degraded answer has another tag.
  */
-function ok(
-  { epoch, seq, asOf, stalenessMs, degraded, formulaVersion }: Stamp,
-  version: number | undefined,
-  body: object,
-): Answer {
+function ok({ epoch, seq, asOf, stalenessMs, degraded, formulaVersion }: Stamp, tag: string | undefined, body: object): Answer {
   const told = { asOf: asOf.toISOString(), epoch, seq, stalenessMs, degraded, formulaVersion };
   return {
     status: 200,
@@ -143,7 +149,7 @@ function ok(
       'x-kassa-as-of': told.asOf,
       'x-kassa-seq': String(seq),
       'x-kassa-degraded': String(degraded),
-      ...(version === undefined ? {} : { etag: `W/"${epoch}.${version}${degraded ? '.degraded' : ''}"` }),
+      ...(tag === undefined ? {} : { etag: `W/"${epoch}.${tag}${degraded ? '.degraded' : ''}"` }),
     },
   };
 }

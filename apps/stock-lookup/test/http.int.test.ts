@@ -94,7 +94,7 @@ describe('age and tag', () => {
   test('an answer says in its headers how old it is', async () => {
     const { headers, body } = await get('/v1/availability/E1');
     expect(headers.get('age')).toBe('0');
-    expect(headers.get('etag')).toBe(`W/"${body.epoch}.16"`);
+    expect(headers.get('etag')).toBe(`W/"${body.epoch}.16.dk-001"`);
     expect([headers.get('x-kassa-seq'), headers.get('x-kassa-as-of')]).toEqual(['16', body.asOf]);
     expect([headers.get('x-kassa-degraded'), headers.get('cache-control')]).toEqual(['false', 'private, no-cache']);
   });
@@ -110,6 +110,12 @@ describe('age and tag', () => {
       etag,
       '17',
     ]);
+  });
+
+  test.each(['/v1/availability/E1', '/v1/shops/nearby'])('a tag of %s is of the shop that asked', async (path) => {
+    const etag = (await get(path)).headers.get('etag')!;
+    const elsewhere = caller(around.issuer, { shop: 'dk-002' });
+    expect((await elsewhere(`${replica.http}${path}`, { headers: { 'if-none-match': etag } })).status).toBe(200);
   });
 });
 
