@@ -33,6 +33,7 @@ export async function batchAvailability(deps: Deps, query: { items: string[]; sh
   const model = deps.store.model();
   const sought = query.items.map((item) => ({ item, ...seekItem(model, item) }));
   const skus = sought.flatMap((one) => ('product' in one ? [one.product.sku] : []));
+  const heard = deps.feed();
   return deps.store.read([...new Set(skus)], (view) => {
     const shop = knownShop(view.model, query.shopId, '/shop');
     const answers = sought.map((one) => answerItem(view, shop, one));
@@ -40,7 +41,7 @@ export async function batchAvailability(deps: Deps, query: { items: string[]; sh
     const misses = answers.filter((answer) => 'code' in answer);
     deps.events.lookedUp('found', items.length);
     for (const { code } of misses) deps.events.lookedUp(code);
-    return { ...stamp(deps, view), items, misses };
+    return { ...stamp(deps, view, heard), items, misses };
   });
 }
 

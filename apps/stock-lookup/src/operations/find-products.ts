@@ -15,6 +15,7 @@ export async function findProducts(
   deps: Deps,
   query: { text: string; after?: string | undefined; limit: number },
 ): Promise<ProductsFound> {
+  const heard = deps.feed();
   const { products, ...position } = await deps.store.search(wordsOf(query.text), query.after, query.limit + 1);
-  return { ...stamp(deps, position), products };
+  return { ...stamp(deps, position, heard), products };
 }

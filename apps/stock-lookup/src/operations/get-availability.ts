@@ -38,6 +38,7 @@ export interface ItemAvailability extends Stamp {
  */
 export async function getAvailability(deps: Deps, query: AvailabilityQuery): Promise<ItemAvailability> {
   const { sku } = seek(deps, query.item);
+  const heard = deps.feed();
   return deps.store.read([sku], (view) => {
     const found = view.find(sku);
     if (!found) throw unknownItem(query.item);
@@ -45,7 +46,7 @@ export async function getAvailability(deps: Deps, query: AvailabilityQuery): Pro
     const here = 'id' in place ? { shop: place, distanceM: 0, ...stockIn(view.model, found.shelf, place) } : undefined;
     const nearby = query.nearby === 0 ? [] : listNearby(view.model, found.shelf, around(view.model, place, query.radiusM), query);
     const version = versionOf(view.model, [found]);
-    return { ...stamp(deps, view), version, product: found.product, here, nearby };
+    return { ...stamp(deps, view, heard), version, product: found.product, here, nearby };
   });
 }
 

@@ -22,9 +22,12 @@ export interface Stamp extends Freshness {
   formulaVersion: string;
 }
 
-/** How fresh an answer given now from the state at `position` is. */
-export function stamp(deps: Deps, position: { epoch: string; seq: number }): Stamp {
-  const { connection, asOf, heardAtMs } = deps.feed();
+/**
+ * How fresh an answer given now from the state at `position` is. An answer that waited for its rows gives what was `heard` before it asked
+ * for them: what was heard meanwhile may be younger than they are.
+ */
+export function stamp(deps: Deps, position: { epoch: string; seq: number }, heard = deps.feed()): Stamp {
+  const { connection, asOf, heardAtMs } = heard;
   const feed = { isConnected: connection === 'following', asOf: asOf ?? new Date(0), heardAtMs: heardAtMs ?? 0 };
   const { epoch, seq } = position;
   return { epoch, seq, ...freshness(feed, deps.now().getTime(), deps.staleAfterMs), formulaVersion };
