@@ -166,7 +166,11 @@ export function createCatalogue(db: Database, { leaseMs }: { leaseMs: number }) 
 
     /** See FollowOptions.replace of @kassa/feed. Tills go on reading the rows of before until all of the new ones are there. */
     replace(rows: AsyncIterable<FeedRows>, to: FeedPosition & { asOf: Date }, from: FeedPosition | undefined): Promise<Stored> {
+      let isRead = false;
       return db.transaction(async (client) => {
+        // A transaction that is repeated would find the rows gone by, and put nothing in their place.
+        if (isRead) throw new Error('a snapshot can be read only once');
+        isRead = true;
         await client.query('LOCK TABLE feed_position IN EXCLUSIVE MODE');
         const { rows: stored } = await client.query<FeedPosition>('SELECT epoch, seq FROM feed_position');
         if (stored[0]?.epoch !== from?.epoch || stored[0]?.seq !== from?.seq) return 'moved';
