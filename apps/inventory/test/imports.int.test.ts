@@ -130,6 +130,13 @@ describe('a row that cannot be used is refused by name, and the others are writt
     expect(await refusalsOf(body)).toMatchObject([{ row: 3, ...refusal }]);
   });
 
+  test('products: whoever claims the GTIN of another is, and not whose it is', async () => {
+    const thief = product({ gtin: thirteenDigits(0) });
+    const { body } = await send('products', `${header}${thief}\nE1,${thirteenDigits(0)},"Hørebøffer E1, sort",audio,false,true`);
+    expect(body).toMatchObject({ rows: 2, unchanged: 1, refused: 1 });
+    expect(await refusalsOf(body)).toMatchObject([{ row: 2, column: 'gtin', code: 'gtin-taken' }]);
+  });
+
   const shop = (more: Partial<Record<string, string>> = {}) =>
     Object.values({
       id: 'dk-003',
@@ -163,6 +170,13 @@ describe('a row that cannot be used is refused by name, and the others are writt
     const { body } = await send('shops', `${shopsCsv(['dk-001'])}\n${row}`);
     expect(body).toMatchObject({ rows: 2, unchanged: 1, refused: 1 });
     expect(await refusalsOf(body)).toMatchObject([{ row: 3, ...refusal }]);
+  });
+
+  test('shops: whoever claims the GLN of another is, and not whose it is', async () => {
+    const [columns, rightful] = shopsCsv(['dk-001']).split('\n');
+    const { body } = await send('shops', [columns, shop({ gln: thirteenDigits(0) }), rightful].join('\n'));
+    expect(body).toMatchObject({ rows: 2, unchanged: 1, refused: 1 });
+    expect(await refusalsOf(body)).toMatchObject([{ row: 2, column: 'gln', code: 'gln-taken' }]);
   });
 
   test.each([
