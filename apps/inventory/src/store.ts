@@ -254,7 +254,7 @@ function keyedValues({ key, status, headers }: Keyed): unknown[] {
   return [key.scope, key.fingerprint, key.expiresAt, status, JSON.stringify(headers)];
 }
 
-const reserveStock = toCommand('reserve_stock_v1', 10, 'reservation', ['reserved', 'repeated']);
+const reserveStock = toCommand('reserve_stock_v2', 10, 'reservation', ['reserved', 'repeated']);
 const firmReservation = toCommand('firm_reservation_v1', 2, 'reservation', ['done', 'repeated']);
 const extendReservation = toCommand('extend_reservation_v1', 3, 'reservation', ['done', 'repeated']);
 const consumeReservation = toCommand('consume_reservation_v1', 5, 'reservation', ['done', 'repeated']);

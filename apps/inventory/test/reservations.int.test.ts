@@ -286,6 +286,23 @@ describe('many at once', () => {
     expect(await violations(room)).toEqual([]);
   });
 
+  test('a reserve that comes again and a release that is under way do not either', async () => {
+    const request = reserving({ lines: [{ sku: 'E8', quantity: 1 }] });
+    await room.grpc.reserve(request);
+    const before = await deadlocks();
+    const holder = await room.db.connect();
+    await holder.query('BEGIN');
+    await holder.query(`SELECT FROM stock_levels WHERE shop_id = 'dk-001' AND sku = 'E8' FOR UPDATE`);
+    const again = stateOf(room.grpc.reserve(request));
+    await eventually(async () => expect(await waiting()).toBe(1));
+    const released = stateOf(room.grpc.release({ reservationId: request.reservationId }));
+    await eventually(async () => expect(await waiting()).toBe(2));
+    await holder.query('COMMIT');
+    holder.release();
+    expect([await again, await released]).toEqual(['ACTIVE', 'RELEASED']);
+    expect(await deadlocks()).toBe(before);
+  });
+
   test('firm, release, expiry and consume race for one reservation: it ends once', async () => {
     for (let n = 0; n < 40; n += 1) {
       const request = reserving({
@@ -319,6 +336,14 @@ describe('many at once', () => {
     expect(await violations(room)).toEqual([]);
   });
 });
+
+/** Commands that wait for a row somebody else holds. */
+async function waiting(): Promise<number> {
+  const { rows } = await room.db.query<{ waiting: number }>(
+    `SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE datname = current_database() AND wait_event IN ('transactionid', 'tuple')`,
+  );
+  return rows[0]?.waiting ?? 0;
+}
 
 async function deadlocks(): Promise<number> {
   await room.db.query('SELECT pg_stat_clear_snapshot()');
