@@ -66,7 +66,7 @@ export function implementation(deps: GrpcDeps): ServiceImplementation<typeof inv
     },
     async *snapshot(request, context) {
       for await (const part of takeSnapshot(deps, wantedTopics(request.topics), untilEnd(deps, context))) {
-        if ('epoch' in part) yield { epoch: part.epoch, seq: BigInt(part.seq) };
+        if ('epoch' in part) yield { epoch: part.epoch, seq: BigInt(part.seq), asOf: part.asOf.toISOString() };
         else yield { products: part.products.map(product), shops: part.shops.map(shop), levels: part.levels.map(level) };
       }
     },

@@ -17,7 +17,10 @@ afterAll(() => room.close());
 /** The state of every row, by its key, as JSON with sorted members. */
 type State = Map<string, string>;
 
-async function snapshot(grpc: InventoryClient, topics: Topic[] = []): Promise<{ epoch: string; seq: bigint; state: State }> {
+async function snapshot(
+  grpc: InventoryClient,
+  topics: Topic[] = [],
+): Promise<{ epoch: string; seq: bigint; asOf: string; state: State }> {
   const state: State = new Map();
   let header: SnapshotResponse | undefined;
   for await (const message of grpc.snapshot({ topics })) {
@@ -27,7 +30,7 @@ async function snapshot(grpc: InventoryClient, topics: Topic[] = []): Promise<{ 
     for (const level of message.levels) put(state, { case: 'level', value: level });
   }
   if (header === undefined) throw new Error('no header');
-  return { epoch: header.epoch, seq: header.seq, state };
+  return { epoch: header.epoch, seq: header.seq, asOf: header.asOf, state };
 }
 
 function put(state: State, entity: Change['entity']): void {
@@ -143,6 +146,14 @@ describe('the feed', () => {
       expect(new Map([...state].sort())).toEqual(new Map([...replayed].sort()));
     }
     expect(new Set(taken.map(({ seq }) => seq)).size).toBeGreaterThan(1);
+  });
+
+  test('a snapshot says, by the clock of its database, up to when it misses nothing', async () => {
+    const clock = async () => (await room.db.query<{ now: Date }>('SELECT clock_timestamp() AS now')).rows[0]!.now.toISOString();
+    const before = await clock();
+    const { asOf } = await snapshot(room.grpc);
+    const after = await clock();
+    expect([before, asOf, after].toSorted()).toEqual([before, asOf, after]);
   });
 
   test('tells the level of one product in the order in which it changed', async () => {

@@ -96,19 +96,20 @@ class Reader {
     const reason = from && this.#unusable ? this.#unusable.reason : 'empty';
     this.tell({ connection: 'snapshotting' });
     const { client, topics, signal } = this.#options;
-    // What was committed before the question was asked is in the answer.
-    const asOf = new Date();
+    const askedAt = new Date();
     const messages = heardWithin((callSignal) => client.snapshot({ topics }, { signal: callSignal }), this.#silenceMs, signal);
     try {
       const header = await messages.next();
       if (header.done || header.value.epoch === '') throw new Error('the snapshot has no header');
       const to = { epoch: header.value.epoch, seq: safe(header.value.seq) };
+      // An inventory of before does not say it; what was committed before the question was asked is in the answer.
+      const asOf = header.value.asOf === '' ? askedAt : instant(header.value.asOf);
       const stored = await this.#options.replace(rowsOf(header.value, messages), { ...to, asOf }, from);
       if (stored === 'moved') throw new StoreMoved();
       countSnapshot(reason);
       this.#unusable = undefined;
       this.#storedAtMs = Date.now();
-      this.tell({ connection: 'connecting', position: to, asOf, heardAtMs: asOf.getTime() });
+      this.tell({ connection: 'connecting', position: to, asOf, heardAtMs: askedAt.getTime() });
       return to;
     } finally {
       await messages.return(undefined);
@@ -196,15 +197,19 @@ function isInOrder({ afterSeq, throughSeq, changes }: Batch): boolean {
 }
 
 function readBatch(message: StreamChangesResponse): Batch {
-  const asOf = new Date(message.sentAt);
-  if (Number.isNaN(asOf.getTime())) throw new Error(`sent_at is no instant: ${message.sentAt}`);
   return {
     epoch: message.epoch,
     afterSeq: safe(message.afterSeq),
     throughSeq: safe(message.throughSeq),
     changes: message.changes,
-    asOf,
+    asOf: instant(message.sentAt),
   };
+}
+
+function instant(text: string): Date {
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime())) throw new Error(`inventory tells a time that is none: ${text}`);
+  return time;
 }
 
 async function* rowsOf(header: Rows, rest: AsyncIterable<Rows>): AsyncGenerator<Rows> {

@@ -158,6 +158,15 @@ describe('followFeed', () => {
     expect(states[3]!.asOf! >= asOf).toBe(true);
   });
 
+  it('takes asOf from the clock of inventory, which may be behind its own', async () => {
+    const store = new MemoryStore();
+    const states = await follow(store, [snapshot('A', 5, {}, '2026-03-02T09:59:59.000Z'), stream(batch('A', 5, 5))]);
+    expect(states.map(({ connection, asOf }) => [connection, asOf?.toISOString()]).slice(2, 4)).toEqual([
+      ['connecting', '2026-03-02T09:59:59.000Z'],
+      ['following', '2026-03-02T10:00:00.000Z'],
+    ]);
+  });
+
   it('begins again when another process moved the store away from under a snapshot', async () => {
     const journal: string[] = [];
     const store = new MemoryStore(journal);

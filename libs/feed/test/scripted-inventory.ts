@@ -15,10 +15,10 @@ export function level(sku: string, onHand: number) {
   return { shopId: 'dk-001', sku, onHand, reserved: 0, changedAt: sentAt };
 }
 
-/** A snapshot in two messages: the header with the first row, then the others. */
-export function snapshot(epoch: string, seq: number, stock: Record<string, number>): Answer {
+/** A snapshot in two messages: the header with the first row, then the others. Without asOf, as an inventory of before gives it. */
+export function snapshot(epoch: string, seq: number, stock: Record<string, number>, asOf = ''): Answer {
   const [first, ...rest] = Object.entries(stock).map(([sku, onHand]) => level(sku, onHand));
-  return { messages: [{ epoch, seq: BigInt(seq), levels: first ? [first] : [] }, { levels: rest }] };
+  return { messages: [{ epoch, seq: BigInt(seq), asOf, levels: first ? [first] : [] }, { levels: rest }] };
 }
 
 /** A batch that gives each named sku a new level, one change after the other, ending at throughSeq. */

@@ -6,6 +6,8 @@ import type { Change, Entity, FeedState, LevelState, ProductState, ShopState, To
 export interface SnapshotHeader {
   epoch: string;
   seq: number;
+  /** What was committed before this instant is in the rows. */
+  asOf: Date;
 }
 export interface SnapshotRows {
   products: ProductState[];
@@ -90,15 +92,18 @@ async function openSnapshot(db: Database, reader: PoolClient): Promise<SnapshotH
     // The lock is the session's, since the snapshot must be taken after it is held.
     await sequencer.query(`SELECT pg_advisory_lock(hashtext('sequence changes'))`);
     await sequencer.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
-    const { rows } = await sequencer.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
+    // now() is when the transaction began, which is before its snapshot was taken.
+    const { rows } = await sequencer.query<{ id: string; as_of: Date }>('SELECT pg_export_snapshot() AS id, now() AS as_of');
+    const [taken] = rows;
+    if (taken === undefined) throw new Error('no snapshot was exported');
     await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    await reader.query(`SET TRANSACTION SNAPSHOT '${rows[0]?.id ?? ''}'`);
+    await reader.query(`SET TRANSACTION SNAPSHOT '${taken.id}'`);
     const feed = await sequencer.query<FeedRow>(sequenceChanges.text, [2_147_483_647]);
     await sequencer.query('COMMIT');
     await sequencer.query(`SELECT pg_advisory_unlock(hashtext('sequence changes'))`);
     isDone = true;
     const { epoch, lastSeq } = toFeedState(feed.rows[0]);
-    return { epoch, seq: lastSeq };
+    return { epoch, seq: lastSeq, asOf: taken.as_of };
   } finally {
     sequencer.release(!isDone);
   }
