@@ -1,9 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { writePrivate } from './data-folder.ts';
 import { Failure } from './failure.ts';
-import { importFile, importKinds, importOrder, refusalsOf, type ImportKind, type ImportReport } from './import-client.ts';
+import { importFile, importOrder, refusalsOf, type ImportKind, type ImportReport } from './import-client.ts';
 import type { System } from './system.ts';
 
 export interface SeedInput {
@@ -38,25 +37,15 @@ export async function seed(kinds: ImportKind[], input: SeedInput): Promise<void>
   }
 }
 
-/**
- * sales learns of shops and products from inventory's feed, a moment after inventory accepted them, and refuses registers and prices of
- * those it does not know yet: such a file is sent again until nothing is refused.
- */
 async function importWhole(kind: ImportKind, file: string, { system, token, progress }: SeedInput): Promise<ImportReport> {
-  const deadline = performance.now() + 60_000;
-  for (;;) {
-    const operator = await token();
-    const bytes = statSync(file).size;
-    const report = await importFile(system, operator, { kind, file }, (sent) => progress(`${kind}.csv`, sent, bytes));
-    if (report.refused === 0) return report;
-    if (importKinds[kind].service === 'inventory' || performance.now() > deadline) {
-      throw new Failure(
-        `${report.refused} rows of ${file} were refused, the first of them:`,
-        await firstRefusals(system, operator, kind, report),
-      );
-    }
-    await sleep(500);
-  }
+  const operator = await token();
+  const bytes = statSync(file).size;
+  const report = await importFile(system, operator, { kind, file }, (sent) => progress(`${kind}.csv`, sent, bytes));
+  if (report.refused === 0) return report;
+  throw new Failure(
+    `${report.refused} rows of ${file} were refused, the first of them:`,
+    await firstRefusals(system, operator, kind, report),
+  );
 }
 
 async function firstRefusals(system: System, token: string, kind: ImportKind, report: ImportReport): Promise<string> {
