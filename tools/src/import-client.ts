@@ -104,7 +104,7 @@ function firstLine(file: string): string {
   }
   const encoding =
     start[0] === 0xff && start[1] === 0xfe ? 'utf-16le' : start[0] === 0xfe && start[1] === 0xff ? 'utf-16be' : 'utf-8';
-  return new TextDecoder(encoding).decode(start).split(/\r?\n/)[0] ?? '';
+  return new TextDecoder(encoding).decode(start).split(/\r\n?|\n/)[0] ?? '';
 }
 
 const reasonOf = (error: unknown) => String(((error as Error).cause as Error | undefined)?.message ?? (error as Error).message);
