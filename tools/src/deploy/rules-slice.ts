@@ -230,6 +230,25 @@ const supply: Rule[] = [
     find: each((object) => object.kind === 'Secret' && 'is in Git'),
   },
   {
+    id: 'database-reload',
+    why: 'CloudNativePG looks at a changed secret only where it bears this label; without it a server shows its old certificate until that has ended, and then nobody connects.',
+    mend: "Label the secret cnpg.io/reload: 'true', in secretTemplate of its Certificate or target.template of its ExternalSecret.",
+    find: (scene) => {
+      const named = new Set(everything(scene).flatMap(databaseSecrets));
+      return each((object) => {
+        const isCertificate = object.kind === 'Certificate';
+        if (!isCertificate && object.kind !== 'ExternalSecret') return undefined;
+        const name = isCertificate ? text(object, 'spec', 'secretName') : text(object, 'spec', 'target', 'name');
+        const labels = isCertificate
+          ? record(object, 'spec', 'secretTemplate', 'labels')
+          : record(object, 'spec', 'target', 'template', 'metadata', 'labels');
+        return (
+          named.has(name ?? '') && labels['cnpg.io/reload'] === undefined && 'makes a secret of a database without cnpg.io/reload'
+        );
+      })(scene);
+    },
+  },
+  {
     id: 'service-exposed',
     why: 'It would open a second door to the service, past the edge, its certificates and its limits.',
     mend: 'type: ClusterIP; the world comes in through the Gateway.',
@@ -332,6 +351,16 @@ const supply: Rule[] = [
     find: quotaFaults,
   },
 ];
+
+/** The secrets that a PostgreSQL of the operator works with. */
+const databaseSecrets = (object: KubeObject) =>
+  object.apiVersion.startsWith('postgresql.cnpg.io/') && object.kind === 'Cluster'
+    ? [
+        text(object, 'spec', 'bootstrap', 'initdb', 'secret', 'name'),
+        text(object, 'spec', 'certificates', 'serverTLSSecret'),
+        ...list(object, 'spec', 'managed', 'roles').map((role) => text(role, 'passwordSecret', 'name')),
+      ].filter((name) => name !== undefined)
+    : [];
 
 /** Requests of all services at their highest, proxies and one pod of surge each included, and of databases, against the quota beside them. */
 function quotaFaults(scene: Scene) {
