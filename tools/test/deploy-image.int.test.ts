@@ -1,8 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { eventually, freePort, nodeFlags, testDatabase } from '@kassa/testing';
 import { afterAll, expect, test } from 'vitest';
 import { podOf } from '../src/image/containers.ts';
@@ -15,27 +17,49 @@ const workspace = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/
 const root = mkdtempSync(join(tmpdir(), 'kassa-image-test-'));
 const options = (folder: string) => ({ workspace, app: 'acquirer', epoch: 1_700_000_000, folder: join(root, folder) });
 afterAll(() => rmSync(root, { recursive: true }));
+const run = promisify(execFile);
+
+/** The address of a database that nobody can reach before `open`. */
+async function openedLater(target: URL) {
+  const relay = createServer((socket) => {
+    const server = connect(Number(target.port), target.hostname);
+    for (const end of [socket, server]) end.on('error', () => undefined);
+    socket.pipe(server).pipe(socket);
+  });
+  const url = new URL(target);
+  url.host = `127.0.0.1:${await freePort()}`;
+  return {
+    url: url.href,
+    open: () => void relay.listen(Number(url.port), '127.0.0.1'),
+    close: () => void relay.close(),
+  };
+}
 
 test('What an image holds migrates an empty database, and serves, alone', async () => {
-  const [migrate, run] = [await stageMigrate(options('migrate')), await stageRun(options('run'))];
+  const [migrate, service] = [await stageMigrate(options('migrate')), await stageRun(options('run'))];
   const database = await testDatabase();
   const address = join(root, 'database-url');
-  writeFileSync(address, database.url);
+  const late = await openedLater(new URL(database.url));
+  writeFileSync(address, late.url);
   const node = (staged: Staged) => join(staged.layers.node, 'usr/local/bin/node');
 
   // In a container Node stands where the first line of this program says.
   const engine = join(migrate.layers.files, 'app/tools/schema-engine.mjs');
   writeFileSync(engine, readFileSync(engine, 'utf8').replace('#!/usr/local/bin/node', `#!${node(migrate)}`));
-  const said = execFileSync(node(migrate), ['migrate.mjs'], {
+  const migration = run(node(migrate), ['migrate.mjs'], {
     cwd: join(migrate.layers.files, 'app'),
     env: { DATABASE_URL_FILE: address, HOME: root },
-    encoding: 'utf8',
   });
-  expect(said).toContain('All migrations have been successfully applied');
+  // The database of a new cluster comes up beside its first migration.
+  migration.child.stderr?.once('data', () => late.open());
+  const { stdout, stderr } = await migration;
+  expect(stderr).toMatch(/^The database does not answer yet: /);
+  expect(stdout).toContain('All migrations have been successfully applied');
 
+  writeFileSync(address, database.url);
   const [http, health, metrics] = [await freePort(), await freePort(), await freePort()];
-  const service = spawn(node(run), ['--import', './dist/telemetry.js', 'dist/main.js'], {
-    cwd: join(run.layers.files, 'app'),
+  const started = spawn(node(service), ['--import', './dist/telemetry.js', 'dist/main.js'], {
+    cwd: join(service.layers.files, 'app'),
     env: {
       NODE_ENV: 'test',
       HTTP_PORT: String(http),
@@ -50,9 +74,10 @@ test('What an image holds migrates an empty database, and serves, alone', async 
   try {
     await eventually(async () => expect((await fetch(`http://127.0.0.1:${health}/readyz`)).status).toBe(200), 60_000);
   } finally {
-    const ended = new Promise((resolve) => service.once('exit', resolve));
-    service.kill('SIGTERM');
+    const ended = new Promise((resolve) => started.once('exit', resolve));
+    started.kill('SIGTERM');
     await ended;
+    late.close();
     await database.drop();
   }
 }, 300_000);
