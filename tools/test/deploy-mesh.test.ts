@@ -176,3 +176,9 @@ test("A provider's database may be reached through packet filter and mesh, and n
     expect(places).toEqual([{ trafficPolicy: 'Allow', networks: [{ cidr: networks[0] }] }]);
   }
 });
+
+test('On a laptop the four services ask the simulated token issuer, and nobody else does', () => {
+  const policies = below('local').filter((object) => text(object, 'spec', 'targetRef', 'name') === 'issuer');
+  const accounts = policies.map((object) => list(object, 'spec', 'requiredAuthenticationRefs').map((ref) => ref['name']));
+  expect(accounts).toEqual([['sales'], ['payments'], ['inventory'], ['stock-lookup']]);
+});

@@ -78,7 +78,7 @@ export function renderMesh({ traffic, countries, waves }: MeshInput): Map<string
   const local = policies.filter(({ only }) => only === 'local').map(({ object }) => object);
   component(
     'local',
-    { local: [...local, ...localDatabase(Object.keys(traffic.services)), localIssuer(services)] },
+    { local: [...local, ...localDatabase(Object.keys(traffic.services)), ...localIssuer(services)] },
     {
       components: ['../floor', '../slice'],
       patches: breakers(
@@ -109,50 +109,22 @@ const meta = (name: string, service: string) => ({
 });
 
 /** One PostgreSQL in the mesh; the mesh encrypts, and lets in the services and their migrations by identity. */
-function localDatabase(services: string[]): object[] {
-  const clients = services.flatMap((service) => [service, `${service}-migrate`]);
-  const select = { matchLabels: { 'app.kubernetes.io/name': 'postgres' } };
-  const among = { matchExpressions: [{ key: 'app.kubernetes.io/name', operator: 'In', values: clients }] };
-  const ports = [{ protocol: 'TCP', port: 4143 }];
-  const networkPolicy = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy' };
-  return [
-    {
-      apiVersion: 'policy.linkerd.io/v1beta3',
-      kind: 'Server',
-      metadata: meta('postgres', 'postgres'),
-      spec: { podSelector: select, port: 'postgres', proxyProtocol: 'opaque', accessPolicy: 'deny' },
-    },
-    ...clients.map((client) => ({
-      apiVersion: 'policy.linkerd.io/v1alpha1',
-      kind: 'AuthorizationPolicy',
-      metadata: meta(`postgres-by-${client}`, 'postgres'),
-      spec: {
-        targetRef: { group: 'policy.linkerd.io', kind: 'Server', name: 'postgres' },
-        requiredAuthenticationRefs: [{ kind: 'ServiceAccount', name: client }],
-      },
-    })),
-    {
-      ...networkPolicy,
-      metadata: meta('postgres', 'postgres'),
-      spec: { podSelector: select, policyTypes: ['Ingress'], ingress: [{ from: [{ podSelector: among }], ports }] },
-    },
-    {
-      ...networkPolicy,
-      metadata: meta('postgres-clients', 'postgres'),
-      spec: { podSelector: among, policyTypes: ['Egress'], egress: [{ to: [{ podSelector: select }], ports }] },
-    },
-  ];
-}
+const localDatabase = (services: string[]): object[] =>
+  meshed('postgres', {
+    port: 'postgres',
+    proxyProtocol: 'opaque',
+    clients: services.flatMap((service) => [service, `${service}-migrate`]),
+  });
 
-/** The development issuer runs on the laptop itself, outside the cluster, at a private address nobody can name beforehand. */
-function localIssuer(services: string[]): object {
-  const values = services;
-  return {
+/** The simulated token issuer; or another one that country.env names, on the laptop itself, at a private address nobody knows beforehand. */
+const localIssuer = (services: string[]): object[] => [
+  ...meshed('issuer', { port: 'http', proxyProtocol: 'HTTP/1', clients: services }),
+  {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
-    metadata: meta('issuer', 'kassa'),
+    metadata: meta('other-issuer', 'kassa'),
     spec: {
-      podSelector: { matchExpressions: [{ key: 'app.kubernetes.io/name', operator: 'In', values }] },
+      podSelector: { matchExpressions: [{ key: 'app.kubernetes.io/name', operator: 'In', values: services }] },
       policyTypes: ['Egress'],
       egress: [
         {
@@ -161,7 +133,45 @@ function localIssuer(services: string[]): object {
         },
       ],
     },
-  };
+  },
+];
+
+/** A neighbour that only a laptop's cluster has: one port, who may use it, and the packets between them. */
+function meshed(
+  name: string,
+  { port, proxyProtocol, clients }: { port: string; proxyProtocol: string; clients: string[] },
+): object[] {
+  const select = { matchLabels: { 'app.kubernetes.io/name': name } };
+  const among = { matchExpressions: [{ key: 'app.kubernetes.io/name', operator: 'In', values: clients }] };
+  const ports = [{ protocol: 'TCP', port: 4143 }];
+  const networkPolicy = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy' };
+  return [
+    {
+      apiVersion: 'policy.linkerd.io/v1beta3',
+      kind: 'Server',
+      metadata: meta(name, name),
+      spec: { podSelector: select, port, proxyProtocol, accessPolicy: 'deny' },
+    },
+    ...clients.map((client) => ({
+      apiVersion: 'policy.linkerd.io/v1alpha1',
+      kind: 'AuthorizationPolicy',
+      metadata: meta(`${name}-by-${client}`, name),
+      spec: {
+        targetRef: { group: 'policy.linkerd.io', kind: 'Server', name },
+        requiredAuthenticationRefs: [{ kind: 'ServiceAccount', name: client }],
+      },
+    })),
+    {
+      ...networkPolicy,
+      metadata: meta(name, name),
+      spec: { podSelector: select, policyTypes: ['Ingress'], ingress: [{ from: [{ podSelector: among }], ports }] },
+    },
+    {
+      ...networkPolicy,
+      metadata: meta(`${name}-clients`, name),
+      spec: { podSelector: among, policyTypes: ['Egress'], egress: [{ to: [{ podSelector: select }], ports }] },
+    },
+  ];
 }
 
 const documents = (objects: object[]) =>
