@@ -1,11 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { eventually, freePort, nodeFlags, testDatabase } from '@kassa/testing';
+import pg from 'pg';
 import { afterAll, expect, test } from 'vitest';
 import { podOf } from '../src/image/containers.ts';
 import { sbom } from '../src/image/sbom.ts';
@@ -35,21 +36,23 @@ async function openedLater(target: URL) {
   };
 }
 
+const node = (staged: Staged) => join(staged.layers.node, 'usr/local/bin/node');
+
+function startMigration(staged: Staged, address: string) {
+  // In a container Node stands where the first line of this program says.
+  const engine = join(staged.layers.files, 'app/tools/schema-engine.mjs');
+  writeFileSync(engine, readFileSync(engine, 'utf8').replace('#!/usr/local/bin/node', `#!${node(staged)}`));
+  const env = { DATABASE_URL_FILE: address, HOME: root, PGOPTIONS: '-c lock_timeout=500ms' };
+  return run(node(staged), ['migrate.mjs'], { cwd: join(staged.layers.files, 'app'), env });
+}
+
 test('What an image holds migrates an empty database, and serves, alone', async () => {
   const [migrate, service] = [await stageMigrate(options('migrate')), await stageRun(options('run'))];
   const database = await testDatabase();
   const address = join(root, 'database-url');
   const late = await openedLater(new URL(database.url));
   writeFileSync(address, late.url);
-  const node = (staged: Staged) => join(staged.layers.node, 'usr/local/bin/node');
-
-  // In a container Node stands where the first line of this program says.
-  const engine = join(migrate.layers.files, 'app/tools/schema-engine.mjs');
-  writeFileSync(engine, readFileSync(engine, 'utf8').replace('#!/usr/local/bin/node', `#!${node(migrate)}`));
-  const migration = run(node(migrate), ['migrate.mjs'], {
-    cwd: join(migrate.layers.files, 'app'),
-    env: { DATABASE_URL_FILE: address, HOME: root },
-  });
+  const migration = startMigration(migrate, address);
   // The database of a new cluster comes up beside its first migration.
   migration.child.stderr?.once('data', () => late.open());
   const { stdout, stderr } = await migration;
@@ -80,6 +83,31 @@ test('What an image holds migrates an empty database, and serves, alone', async 
     late.close();
     await database.drop();
   }
+}, 300_000);
+
+test('A migration that gave up at a lock changed nothing, and its second try succeeds', async () => {
+  const migrate = await stageMigrate(options('again'));
+  const next = join(migrate.layers.files, 'app/apps/room/prisma/migrations/20991231000000_add_note');
+  mkdirSync(next);
+  writeFileSync(join(next, 'migration.sql'), 'CREATE TABLE notes (id bigint); ALTER TABLE busy ADD COLUMN note text;');
+  const database = await testDatabase();
+  const address = join(root, 'busy-url');
+  writeFileSync(address, database.url);
+  const till = new pg.Client({ connectionString: database.url });
+  await till.connect();
+  // In a schema of its own, since Prisma begins in an empty one only.
+  await till.query('CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.busy (id bigint)');
+  await till.query(`ALTER DATABASE "${new URL(database.url).pathname.slice(1)}" SET search_path = public, elsewhere`);
+  await till.query('BEGIN; LOCK TABLE elsewhere.busy');
+
+  const first = await startMigration(migrate, address).catch((error: { stderr: string }) => error);
+  expect(first.stderr).toContain('canceling statement due to lock timeout');
+  await till.query('COMMIT');
+  const second = await startMigration(migrate, address);
+  expect(second.stdout).toContain('All migrations have been successfully applied');
+
+  await till.end();
+  await database.drop();
 }, 300_000);
 
 test('Two builds of the same sources hold the same, and neither shell, nor package manager, nor a foreign engine', async () => {

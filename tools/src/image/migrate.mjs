@@ -34,6 +34,7 @@ async function untilItAnswers(connectionString) {
     client.on('error', () => undefined);
     try {
       await client.connect();
+      await allowAnotherTry(client);
       return await client.end();
     } catch (error) {
       const isRefusal = error.severity !== undefined && !error.code.startsWith('57P');
@@ -42,4 +43,16 @@ async function untilItAnswers(connectionString) {
     }
     await pause(1_000);
   }
+}
+
+/**
+ * Prisma does nothing more where a migration failed, until a person has said what became of it. A migration is one statement to the server,
+ * so that of a failed one nothing is left, and it may be tried again. One that runs in another Job holds Prisma's lock.
+ */
+async function allowAnotherTry(client) {
+  const { rows } = await client.query(
+    "SELECT to_regclass('_prisma_migrations') IS NOT NULL AND pg_try_advisory_lock(72707369) AS may",
+  );
+  if (!rows[0].may) return;
+  await client.query('UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL AND rolled_back_at IS NULL');
 }
