@@ -25,7 +25,7 @@ beforeEach(async () => {
   server = await startEmbeddedPostgres({ ...options, removeAfterwards: folder });
   admin = new pg.Client({ connectionString: server.url('postgres') });
   await admin.connect();
-}, 60_000);
+}, 120_000);
 afterEach(async () => {
   await admin.end();
   await server.stop('immediate');
@@ -87,31 +87,35 @@ test("On the franchises' shared PostgreSQL each service may make its tables, and
     stranger: 'error: permission denied for schema public',
     reader: 'error: permission denied for table rows',
   });
-});
+}, 120_000);
 
 // Debian's postgresql-client; the image of a laptop's cluster has its own.
 const hasClient = existsSync('/usr/bin/psql');
 
-test.skipIf(!hasClient)("A laptop's PostgreSQL is filled and asked by a user that its image does not know", async () => {
-  const [container] = object('local/postgres.yaml', 'Deployment', 'postgres').spec.template.spec.containers;
-  await admin.query("CREATE ROLE postgres SUPERUSER LOGIN PASSWORD 'admin'");
-  const password = join(folder, 'password');
-  writeFileSync(password, 'secret');
-  const script = object('local/postgres.yaml', 'ConfigMap', 'postgres-databases').data['databases.sh'] ?? '';
-  const env = {
-    ...Object.fromEntries(container.env.map(({ name, value }) => [name, value])),
-    // In the pod psql comes through the socket, and this server has none.
-    PATH: '/usr/bin:/bin',
-    PGPORT: String(port),
-    PGPASSWORD: 'admin',
-  };
-  const stranger = process.getuid?.() === 0 ? { uid: 10_001, gid: 10_001 } : {};
-  const run = (command: string, args: string[], more: object = {}) =>
-    spawnSync(command, args, { env: { ...env, ...more }, encoding: 'utf8', ...stranger });
+test.skipIf(!hasClient)(
+  "A laptop's PostgreSQL is filled and asked by a user that its image does not know",
+  async () => {
+    const [container] = object('local/postgres.yaml', 'Deployment', 'postgres').spec.template.spec.containers;
+    await admin.query("CREATE ROLE postgres SUPERUSER LOGIN PASSWORD 'admin'");
+    const password = join(folder, 'password');
+    writeFileSync(password, 'secret');
+    const script = object('local/postgres.yaml', 'ConfigMap', 'postgres-databases').data['databases.sh'] ?? '';
+    const env = {
+      ...Object.fromEntries(container.env.map(({ name, value }) => [name, value])),
+      // In the pod psql comes through the socket, and this server has none.
+      PATH: '/usr/bin:/bin',
+      PGPORT: String(port),
+      PGPASSWORD: 'admin',
+    };
+    const stranger = process.getuid?.() === 0 ? { uid: 10_001, gid: 10_001 } : {};
+    const run = (command: string, args: string[], more: object = {}) =>
+      spawnSync(command, args, { env: { ...env, ...more }, encoding: 'utf8', ...stranger });
 
-  const filled = run('/bin/sh', ['-ec', script.replace('/etc/kassa/secrets/password', password)], { PGHOST: '127.0.0.1' });
-  expect(filled.stderr).toBe('');
-  expect(await asRole('acquirer', 'acquirer', 'CREATE TABLE rows (id bigint PRIMARY KEY)')).toBe('done');
-  const [command, ...args] = container.readinessProbe.exec.command;
-  expect(run(command, args).status).toBe(0);
-});
+    const filled = run('/bin/sh', ['-ec', script.replace('/etc/kassa/secrets/password', password)], { PGHOST: '127.0.0.1' });
+    expect(filled.stderr).toBe('');
+    expect(await asRole('acquirer', 'acquirer', 'CREATE TABLE rows (id bigint PRIMARY KEY)')).toBe('done');
+    const [command, ...args] = container.readinessProbe.exec.command;
+    expect(run(command, args).status).toBe(0);
+  },
+  120_000,
+);
