@@ -8,7 +8,7 @@ import { statusLine } from './check-invariants.ts';
 import { Failure, runCommand } from './failure.ts';
 import { lookAtBooks, type Look } from './reconcile/books.ts';
 import { leftoversOf, type Leftover } from './reconcile/leftovers.ts';
-import { mendsOf, type Mend } from './reconcile/mends.ts';
+import { adoptionOf, isSame, mendsOf, type Mend } from './reconcile/mends.ts';
 import { amountWords, kindWord } from './reconcile/words.ts';
 import { targetHelp, targetOf, type Target } from './target.ts';
 import { fetchToken } from './token.ts';
@@ -45,19 +45,20 @@ async function main(): Promise<void> {
   const progress = statusLine(process.stderr);
   await waitUntilSettled(target, token, { waitMs: options.waitMs, progress });
 
-  const look = await lookTwice(target, token, progress);
   const reason = `npm run reconcile, ${new Date().toISOString()}`;
-  const mends = [...named(options, look, reason), ...mendsOf(look.books, reason)];
+  const look = await lookTwice(target, token, { progress, reason });
+  const mends = [...named(options, look, reason), ...look.mends];
   const leftovers = leftoversOf(look.comparison.violations, mends, look.books);
   console.log(summary(look));
   if (!options.mustMend || mends.length === 0) {
     if (mends.length > 0) console.log(listOf(mends));
     return conclude(leftovers, await stockLookup(target, token), mends.length);
   }
-  await mendAll(mends, target, token);
+  const refused = await mendAll(mends, target, token);
   await waitUntilSettled(target, token, { waitMs: options.waitMs, progress });
-  const after = await lookTwice(target, token, progress);
-  const remaining = mendsOf(after.books, reason);
+  const after = await lookTwice(target, token, { progress, reason });
+  // What was refused a moment ago would be again: it needs a person.
+  const remaining = after.mends.filter((mend) => !refused.some((one) => isSame(one, mend)));
   if (remaining.length > 0) console.log(listOf(remaining));
   return conclude(
     leftoversOf(after.comparison.violations, remaining, after.books),
@@ -106,13 +107,20 @@ function readOptions(args: string[]): Options | 'help' {
 }
 
 /** What differs, and still does a moment later: where people sell meanwhile, one book is always a little ahead of another. */
-async function lookTwice(target: Target, token: string, progress: (sentence: string) => void): Promise<Look> {
-  let { books, comparison } = await lookAtBooks(target, token, progress);
-  if (comparison.violations.length === 0) return { books, comparison };
-  const before = new Set(comparison.violations.map(({ text }) => text));
+async function lookTwice(
+  target: Target,
+  token: string,
+  { progress, reason }: { progress: (sentence: string) => void; reason: string },
+): Promise<Look & { mends: Mend[] }> {
+  const first = await lookAtBooks(target, token, progress);
+  if (first.comparison.violations.length === 0) return { ...first, mends: [] };
+  const differed = new Set(first.comparison.violations.map(({ text }) => text));
+  const lacked = mendsOf(first.books, reason);
   await sleep(2_000);
-  ({ books, comparison } = await lookAtBooks(target, token, progress));
-  return { books, comparison: { ...comparison, violations: comparison.violations.filter(({ text }) => before.has(text)) } };
+  const { books, comparison } = await lookAtBooks(target, token, progress);
+  const violations = comparison.violations.filter(({ text }) => differed.has(text));
+  const mends = mendsOf(books, reason).filter((mend) => lacked.some((one) => isSame(one, mend)));
+  return { books, comparison: { ...comparison, violations }, mends };
 }
 
 /** What a person asked for by name. Throws Failure where the acquirer has no such movement. */
@@ -132,6 +140,8 @@ function named({ restored, adopt }: Options, { books }: Look, reason: string): M
   if (operation === undefined) throw new Failure(`The acquirer's ledger has no operation ${transactionId}.`);
   if (operation.originalKey !== undefined)
     throw new Failure(`${transactionId} belongs to ${operation.originalKey}; name that one.`);
+  const ofSale = adoptionOf(books, { transactionId, intentId, reason });
+  if (ofSale !== undefined) return [...mends, ofSale];
   const { amountMinor, currency } = operation;
   const kind = operation.kind.toUpperCase();
   const body = {
@@ -150,13 +160,19 @@ function named({ restored, adopt }: Options, { books }: Look, reason: string): M
   return [...mends, { words, ids: [transactionId], service: 'payments', path: '/v1/adopted-transactions', body }];
 }
 
-async function mendAll(mends: Mend[], target: Target, token: string): Promise<void> {
+/** Answers which were refused. */
+async function mendAll(mends: Mend[], target: Target, token: string): Promise<Mend[]> {
   console.log('');
+  const refused: Mend[] = [];
   for (const mend of mends) {
     const refusal = await post(`${target.urls[mend.service]}${mend.path}`, token, mend.body);
     if (refusal === undefined) console.log(`  ${colors.green('✓')} ${mend.words}`);
-    else console.log(`  ${colors.red('✗')} ${mend.words}\n    ${mend.service} refused: ${refusal}`);
+    else {
+      refused.push(mend);
+      console.log(`  ${colors.red('✗')} ${mend.words}\n    ${mend.service} refused: ${refusal}`);
+    }
   }
+  return refused;
 }
 
 /** Undefined where it was done; else why it was refused. What does not arrive is sent again under the same key. Throws Failure. */
@@ -167,9 +183,11 @@ async function post(url: string, token: string, body: object): Promise<string | 
     const response = await fetch(url, request).catch((error: unknown) => error as Error);
     if (response instanceof Response && response.ok) return undefined;
     const problem = response instanceof Response ? ((await response.json().catch(() => ({}))) as Problem) : undefined;
-    const mayRepeat = problem === undefined || problem.retryable === true;
-    if (!mayRepeat) return problem.detail ?? problem.title ?? 'no reason given';
-    if (tries === 20) throw new Failure(`${url} does not answer. What was mended stays mended; run this again.`, problem?.detail);
+    const isBusy = response instanceof Response && (response.status === 429 || response.status >= 500);
+    const mayRepeat = problem === undefined || (problem.retryable ?? isBusy);
+    // One that the acquirer says nothing of must not keep the rest from being mended.
+    if (problem && (!mayRepeat || (tries === 20 && problem.detail))) return problem.detail ?? problem.title ?? 'no reason given';
+    if (tries === 20) throw new Failure(`${url} does not answer. What was mended stays mended; run this again.`);
     await sleep(500);
   }
 }

@@ -1,4 +1,4 @@
-import type { Violation } from '@kassa/testing';
+import type { SaleWitness, Violation } from '@kassa/testing';
 import type { Books } from './books.ts';
 import type { Mend } from './mends.ts';
 import { amountWords, kindWord, saleWords } from './words.ts';
@@ -20,6 +20,16 @@ export function leftoversOf(violations: readonly Violation[], mends: readonly Me
   const references = new Map(books.transactions.map(({ transactionId, reference }) => [transactionId, reference]));
   for (const { intentId, reference } of books.transactions) references.set(intentId, reference);
   for (const { reservationId, reference } of books.reservations) references.set(reservationId, reference);
+  // What a checkout was to pay with before it was undone: completed again, the sale has other ids, and would be charged again.
+  const undone = new Set<string>();
+  for (const { saleId, tenders } of books.sales) {
+    for (const { intentId, transactionIds, status } of tenders) {
+      for (const id of transactionIds) references.set(id, `sale:${saleId}`);
+      if (status !== 'RETURNED' && status !== 'DECLINED') continue;
+      for (const id of [intentId, ...transactionIds]) if (id) undone.add(id);
+    }
+  }
+  for (const { transactionId, intentId } of books.transactions) if (undone.has(transactionId)) undone.add(intentId);
   const operations = new Map((books.ledger ?? []).map((operation) => [operation.providerKey, operation]));
   const leftovers = new Map<string, Leftover>();
 
@@ -47,9 +57,11 @@ export function leftoversOf(violations: readonly Violation[], mends: readonly Me
       ? adviceOn.lostSale
       : isStray && operation.originalKey === undefined
         ? adviceOn.stray(operation.providerKey)
-        : sale && sale.state !== 'COMPLETED' && violation.law === 'money-returned'
-          ? adviceOn.unfinished
-          : adviceOn.law[violation.law];
+        : sale && sale.state !== 'COMPLETED' && violation.law === 'acquirer-agrees' && operation && !operation.originalKey
+          ? adviceOn.undone(operation.providerKey, sale)
+          : sale && sale.state !== 'COMPLETED' && violation.law === 'money-returned' && !ids.some((id) => undone.has(id))
+            ? adviceOn.unfinished
+            : adviceOn.law[violation.law];
     const leftover = leftovers.get(about) ?? { about, facts: [], advice };
     leftover.facts.push(violation.text);
     leftovers.set(about, leftover);
@@ -62,6 +74,8 @@ const adviceOn = {
     'Its receipt is on paper only, and its number will be given again. Before that register sells on, read "Sales was restored" in docs/runbooks/restore-a-database.md.',
   stray: (key: string) =>
     `An order of the web shop, by its time and amount. Name it: npm run reconcile -- --mend --adopt ${key} --reference order:… --country …`,
+  undone: (key: string, { saleId, country = '…' }: SaleWitness) =>
+    `Do not complete it again: its customer would be charged again. The checkout was undone while payments did not know of this card. Write it down on a payment of its own: npm run reconcile -- --mend --adopt ${key} --reference sale:${saleId} --country ${country}. What was taken, a supervisor of the shop then gives back.`,
   unfinished:
     'Its customer has paid. Complete it at its register with the same tenders: they have the same ids, and nothing is charged again. Or give the money back in payments.',
   law: {
