@@ -36,6 +36,11 @@ test.each([
     'kassa_http_request_duration_seconds_bucket has no bucket le="0.3"',
   ],
   [
+    'a bucket between two bounds, by a pattern',
+    'kassa_http_request_duration_seconds_bucket{le=~"3([.]0)?"}',
+    'kassa_http_request_duration_seconds_bucket has no bucket le=~"3([.]0)?"',
+  ],
+  [
     'a quantile of what has no buckets',
     'histogram_quantile(0.99, sum by (route) (rate(kassa_http_request_duration_seconds_bucket[5m])))',
     'label le does not exist in histogram_quantile(0.99, sum by (route) (rate(kassa_http_request_duration_seconds_bucket[5m])))',

@@ -63,9 +63,12 @@ export function judgeQuery(query: string, series: ReadonlyMap<string, Series>): 
       ];
       if (!name || !operator || !value) continue;
       need(found.labels, words(name), node);
-      const isBucket = words(name) === 'le' && words(operator) === '=';
-      if (isBucket && found.buckets?.has(unquoted(value)) === false)
-        faults.push(`${words(identifier)} has no bucket le=${words(value)}`);
+      if (words(name) !== 'le' || !found.buckets || !/^=~?$/.test(words(operator))) continue;
+      const wanted = unquoted(value);
+      const isWanted = (bound: string) =>
+        words(operator) === '=' ? bound === wanted : new RegExp(`^(?:${wanted})$`).test(bound);
+      if (![...found.buckets].some(isWanted))
+        faults.push(`${words(identifier)} has no bucket le${words(operator)}${words(value)}`);
     }
     return found.labels;
   }

@@ -67,13 +67,16 @@ function ofRoutes(routes: Route[]): RecordingRule[] {
       ? [
           {
             record: 'kassa:slow:rate5m',
-            expr: `clamp_min(${requests} - ${of('bucket', `,le="${slow.overSeconds}"`)}, 0)`,
+            expr: `clamp_min(${requests} - ${of('bucket', `,${within(slow.overSeconds)}`)}, 0)`,
             labels,
           },
         ]
       : []),
   ];
 }
+
+/** The bucket up to this bound. Prometheus 3 writes le="10.0" where a service shows le="10". */
+const within = (seconds: number) => (Number.isInteger(seconds) ? `le=~"${seconds}([.]0)?"` : `le="${seconds}"`);
 
 const perService = 'sum by (namespace, service_name)';
 /** Neither probes nor scrapes: only what came through our own Servers. */
