@@ -4,10 +4,10 @@ import { openLimit, type Counter } from './bench-limit.ts';
 
 /** Work for the load generator: `connections` of them, each doing one thing after the other for `seconds`. */
 export interface Job {
-  what: 'sale' | 'limit' | 'lookup' | 'get';
+  what: 'sale' | 'limit' | 'limit-at-once' | 'lookup' | 'get';
   connections: number;
   seconds: number;
-  /** Of the service, or of the database for `limit`. */
+  /** Of the service, or of the database for the limits. */
   url: string;
   /** Where each connection stands; there are at least as many as connections. */
   counters: (Counter & { token: string })[];
@@ -63,9 +63,10 @@ async function run(job: Job): Promise<Done> {
 }
 
 async function open(job: Job, counter: Job['counters'][number]): Promise<{ act: Act; close: () => Promise<void> | void }> {
-  if (job.what === 'limit') {
+  if (job.what === 'limit' || job.what === 'limit-at-once') {
     const limit = await openLimit(job.url);
-    return { act: () => limit.sell(counter, twoOf(counter)), close: () => limit.close() };
+    const sellOne = job.what === 'limit' ? limit.sell : limit.sellAtOnce;
+    return { act: () => sellOne(counter, twoOf(counter)), close: () => limit.close() };
   }
   const connection = await HttpConnection.open(job.url);
   const bearer = `authorization: Bearer ${counter.token}`;

@@ -32,6 +32,7 @@ const parts: Part[] = [...serviceNames, 'PostgreSQL'];
 interface Round {
   sale: Measured;
   limit: Done;
+  limitAtOnce: Done;
   lookup: Measured;
   hello: Measured;
   select: Measured;
@@ -129,6 +130,7 @@ async function measureOnce(bench: Bench, seconds: number): Promise<Round> {
   return {
     sale: await measure(bench, { ...job, what: 'sale', url: system.services.sales.http }, pids),
     limit: await measure(bench, { ...job, what: 'limit', url: limitUrl }, {}),
+    limitAtOnce: await measure(bench, { ...job, what: 'limit-at-once', url: limitUrl }, {}),
     lookup: await measure(
       bench,
       { ...job, what: 'lookup', url: system.services['stock-lookup'].http },
@@ -170,12 +172,22 @@ function rowsOf(found: Round[]): Row[] {
     { what: 'sales', unit: 'a second', rounds: each(({ sale }) => rateOf(sale)) },
     { what: 'time of a sale, median', unit: 'ms', rounds: each(({ sale }) => sale.medianMs) },
     { what: 'time of a sale, 95 %', unit: 'ms', rounds: each(({ sale }) => sale.p95Ms) },
-    { what: 'limit: its rows in one prepared statement', unit: 'a second', rounds: each(({ limit }) => rateOf(limit)) },
+    { what: 'limit: its rows in one prepared transaction', unit: 'a second', rounds: each(({ limit }) => rateOf(limit)) },
     {
       what: 'sales ÷ limit',
       unit: '',
       rounds: each(({ sale, limit }) => rateOf(sale) / rateOf(limit)),
       target: { words: '0.10 or better', isMet: (median) => median >= 0.1 },
+    },
+    {
+      what: 'its rows in one prepared statement',
+      unit: 'a second',
+      rounds: each(({ limitAtOnce }) => rateOf(limitAtOnce)),
+    },
+    {
+      what: 'sales ÷ that statement',
+      unit: '',
+      rounds: each(({ sale, limitAtOnce }) => rateOf(sale) / rateOf(limitAtOnce)),
     },
     {
       what: 'processor time a sale, all processes',
