@@ -223,6 +223,11 @@ export function createStore(db: Database, prisma: PrismaClient, timing: Timing) 
       }));
     },
 
+    /** Takes away the mark of a cancel that came when this intent was not known here, so that a payment it turns away can be adopted. */
+    async forgetCancelMark(intentId: string): Promise<void> {
+      await db.query(statements.forgetCancelMark, [intentId]);
+    },
+
     /** Notes an operator's act that is done by what follows it, and claims the client's key. Throws ExpectationFailed key-seen. */
     async noteAct(act: Act, key: Key): Promise<void> {
       await db.query(statements.noteAct, [...claimValues(key, act.transactionId), ...statements.actValues(act)]);

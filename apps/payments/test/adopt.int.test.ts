@@ -88,6 +88,29 @@ describe('a purchase the acquirer has on record', () => {
     expect((await room.grpc.refund({ transactionId: uuidv7(), intentId: request.intentId })).intent?.status).toBe('refunded');
   });
 
+  test('is written down and can be given back where its undo met books that had lost it, and canceled nothing', async () => {
+    const request = purchase(12_905);
+    await room.grpc.purchase(request);
+    await lose(request.intentId);
+    const canceled = await room.grpc.cancel({ transactionId: uuidv7(), intentId: request.intentId });
+    expect(canceled.intent?.status).toBe('canceled');
+    expect((await adopt(lost(request))).body).toMatchObject({ status: 'captured', capturedMinor: 12_905, currency: 'DKK' });
+    expect((await room.grpc.refund({ transactionId: uuidv7(), intentId: request.intentId })).intent?.status).toBe('refunded');
+  });
+
+  test('stays canceled where a person canceled it', async () => {
+    const request = purchase(12_906);
+    await room.grpc.purchase(request);
+    await lose(request.intentId);
+    const { reference, country, amountMinor, currency } = lost(request);
+    await room.sql(
+      `INSERT INTO payment_intents (id, reference, country, channel, capture_mode, amount_minor, currency, canceled_at, created_by)
+        VALUES ($1, $2, $3, 'store', 'automatic', $4, $5, now(), 'till')`,
+      [request.intentId, reference, country, amountMinor, currency],
+    );
+    expect(await adopt(lost(request))).toMatchObject({ status: 409, body: { code: 'payment-canceled' } });
+  });
+
   test('that was declined is written down as declined', async () => {
     const request = purchase(995_101);
     await room.grpc.purchase(request);

@@ -46,7 +46,8 @@ export interface AdoptTransaction {
  * Writes down a movement that took place before this database was restored to an earlier point, under the ids it had. The provider is
  * asked before anything is written, and never told to do anything: what it does not know did not happen. Of cash only whoever took it
  * knows, so it is taken on the operator's word. A transaction that is on record is answered as it is; where its outcome is open, the
- * provider is asked. Act and balances are one statement.
+ * provider is asked. Act and balances are one statement. A checkout that was being undone may have canceled the payment meanwhile, as one
+ * nobody had heard of: that mark gives way, since the provider has just said that the payment took place.
  * Errors: payment-failed where the provider has no such operation; already-exists where it has another one under this id, or the payment
  * is another; payment-unknown where it gives no answer; not-found for a later step of a payment that is not on record; and those of a
  * payment's rules.
@@ -63,6 +64,7 @@ export async function adoptTransaction(deps: Deps, { said, actor, traceId, key, 
     answer,
     async begin() {
       const { verdict, evidence } = await outcomeOf(deps, said);
+      if (isPayment(said)) await deps.store.forgetCancelMark(intentId);
       const act: Act = { act: 'adopt', transactionId, actor, outcome: verdict.status, reason, evidence, traceId };
       const begun = await deps.store.adopt(command, verdict, act, key);
       deps.events.operatorActed('adopt', transactionId, actor);

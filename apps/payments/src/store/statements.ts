@@ -64,6 +64,12 @@ export const adoptFollowUp: Statement = {
   name: 'follow_up_adopt',
   text: adopting(`begin_follow_up_v1(${parameters(7, 12)})`, 12),
 };
+/** Only what begin_follow_up_v1() wrote for an intent nobody had spoken of. */
+export const forgetCancelMark: Statement = {
+  name: 'cancel_mark_forget',
+  text: `DELETE FROM payment_intents i WHERE id = $1 AND status = 'canceled' AND reference = ''
+    AND NOT EXISTS (SELECT FROM transactions WHERE intent_id = i.id)`,
+};
 export const noteAct: Statement = { name: 'act_note', text: `WITH ${keyCte(1)}, ${actCte(7)} SELECT ${keyExpected} FROM act` };
 
 /** The values of actCte(). */
