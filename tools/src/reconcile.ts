@@ -8,7 +8,7 @@ import { statusLine } from './check-invariants.ts';
 import { Failure, runCommand } from './failure.ts';
 import { lookAtBooks, type Look } from './reconcile/books.ts';
 import { leftoversOf, type Leftover } from './reconcile/leftovers.ts';
-import { adoptionOf, isSame, mendsOf, type Mend } from './reconcile/mends.ts';
+import { isSame, mendsOf, type Mend } from './reconcile/mends.ts';
 import { amountWords, kindWord } from './reconcile/words.ts';
 import { targetHelp, targetOf, type Target } from './target.ts';
 import { fetchToken } from './token.ts';
@@ -140,8 +140,6 @@ function named({ restored, adopt }: Options, { books }: Look, reason: string): M
   if (operation === undefined) throw new Failure(`The acquirer's ledger has no operation ${transactionId}.`);
   if (operation.originalKey !== undefined)
     throw new Failure(`${transactionId} belongs to ${operation.originalKey}; name that one.`);
-  const ofSale = adoptionOf(books, { transactionId, intentId, reason });
-  if (ofSale !== undefined) return [...mends, ofSale];
   const { amountMinor, currency } = operation;
   const kind = operation.kind.toUpperCase();
   const body = {

@@ -1,4 +1,4 @@
-import type { SaleWitness, Violation } from '@kassa/testing';
+import type { Violation } from '@kassa/testing';
 import type { Books } from './books.ts';
 import type { Mend } from './mends.ts';
 import { amountWords, kindWord, saleWords } from './words.ts';
@@ -29,7 +29,6 @@ export function leftoversOf(violations: readonly Violation[], mends: readonly Me
       for (const id of [intentId, ...transactionIds]) if (id) undone.add(id);
     }
   }
-  for (const { transactionId, intentId } of books.transactions) if (undone.has(transactionId)) undone.add(intentId);
   const operations = new Map((books.ledger ?? []).map((operation) => [operation.providerKey, operation]));
   const leftovers = new Map<string, Leftover>();
 
@@ -57,11 +56,9 @@ export function leftoversOf(violations: readonly Violation[], mends: readonly Me
       ? adviceOn.lostSale
       : isStray && operation.originalKey === undefined
         ? adviceOn.stray(operation.providerKey)
-        : sale && sale.state !== 'COMPLETED' && violation.law === 'acquirer-agrees' && operation && !operation.originalKey
-          ? adviceOn.undone(operation.providerKey, sale)
-          : sale && sale.state !== 'COMPLETED' && violation.law === 'money-returned' && !ids.some((id) => undone.has(id))
-            ? adviceOn.unfinished
-            : adviceOn.law[violation.law];
+        : sale && sale.state !== 'COMPLETED' && violation.law === 'money-returned' && !ids.some((id) => undone.has(id))
+          ? adviceOn.unfinished
+          : adviceOn.law[violation.law];
     const leftover = leftovers.get(about) ?? { about, facts: [], advice };
     leftover.facts.push(violation.text);
     leftovers.set(about, leftover);
@@ -74,17 +71,15 @@ const adviceOn = {
     'Its receipt is on paper only, and its number will be given again. Before that register sells on, read "Sales was restored" in docs/runbooks/restore-a-database.md.',
   stray: (key: string) =>
     `An order of the web shop, by its time and amount. Name it: npm run reconcile -- --mend --adopt ${key} --reference order:… --country …`,
-  undone: (key: string, { saleId, country = '…' }: SaleWitness) =>
-    `Do not complete it again: its customer would be charged again. The checkout was undone while payments did not know of this card. Write it down on a payment of its own: npm run reconcile -- --mend --adopt ${key} --reference sale:${saleId} --country ${country}. What was taken, a supervisor of the shop then gives back.`,
   unfinished:
-    'Its customer has paid. Complete it at its register with the same tenders: they have the same ids, and nothing is charged again. Or give the money back in payments.',
+    'Its customer has paid. Complete it at its register with the same tenders: they have the same ids, and nothing is charged again. Or a supervisor of its shop gives the money back in payments.',
   law: {
     'all-settled': 'It goes on by itself. Where it does not: GET /v1/checkouts in sales, GET /v1/unknown-payments in payments.',
     'tenders-paid':
       'Ask the acquirer for this card movement; what he confirms is written down by POST /v1/adopted-transactions in payments.',
     'tenders-add-up': 'No restore does this. Keep all databases as they are and call the developers.',
     'money-returned':
-      'Give the money back in payments, if the customer has not had it: POST /v1/payment-intents/{intentId}/refunds.',
+      'A supervisor of its shop gives the money back, if the customer has not had it: POST /v1/payment-intents/{intentId}/refunds in payments.',
     'stock-consumed':
       'Count the goods. Where a delivery was lost with the database, book it again in inventory, and run this once more.',
     'stock-released': 'Where the goods are in the shop: POST /v1/reservations/{reservationId}/release in inventory.',

@@ -29,15 +29,6 @@ export function isSame(one: Mend, other: Mend): boolean {
   return one.path === other.path && one.ids[0] === other.ids[0];
 }
 
-/** What the movement of a known sale was, on a payment of its own; undefined where no sale at rest names it. */
-export function adoptionOf(
-  { sales }: Pick<Books, 'sales'>,
-  { transactionId, intentId, reason }: { transactionId: string; intentId: string; reason: string },
-): Mend | undefined {
-  const step = new Map(sales.filter(isAtRest).flatMap(stepsOf)).get(transactionId);
-  return step && adoption(step, intentId, reason);
-}
-
 /** A step of a checkout that took money, or was to. */
 interface Paying {
   sale: SaleWitness;
