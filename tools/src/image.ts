@@ -41,13 +41,20 @@ export interface BuiltImage extends Staged {
   imageDigest: string;
 }
 
-/** Lays out and builds the image of one service and target. Throws Failure where it would be too large. */
+/** Lays out and builds the image of one service and target. Throws Failure where it would be too large, or its base has no digest. */
 export async function buildImage(app: ServiceName, target: Target, options: ImageOptions): Promise<BuiltImage> {
+  checkBase(options.base);
   const [epoch, revision] = lastCommit();
   const staged = await stage(app, target, epoch, revision);
   const name = `${nameOf(app, target)}:${options.tag}`;
   build(app, target, { name, epoch, revision, ...options });
   return { ...staged, name, imageDigest: await settle(name, options.base, epoch) };
+}
+
+/** A tag may be another image tomorrow, and the same commit on it another one as well. Throws Failure; only the assembled base has none. */
+function checkBase(base: string): void {
+  if (/(^|@)sha256:[0-9a-f]{64}$/.test(base) || base === 'kassa/base:local') return;
+  throw new Failure(`${base} is no base by digest: name it as …@sha256:…, or assemble one, node tools/src/base-image.ts.`);
 }
 
 /** Kassa's name of an image: kassa/sales, kassa/sales-migrate. */

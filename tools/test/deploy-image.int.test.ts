@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { eventually, freePort, nodeFlags, testDatabase } from '@kassa/testing';
 import pg from 'pg';
 import { afterAll, expect, test } from 'vitest';
+import { buildImage } from '../src/image.ts';
 import { podOf } from '../src/image/containers.ts';
 import { sbom } from '../src/image/sbom.ts';
 import { stageMigrate, stageRun, type Staged } from '../src/image/stage.ts';
@@ -45,6 +46,12 @@ function startMigration(staged: Staged, address: string) {
   const env = { DATABASE_URL_FILE: address, HOME: root, PGOPTIONS: '-c lock_timeout=500ms' };
   return run(node(staged), ['migrate.mjs'], { cwd: join(staged.layers.files, 'app'), env });
 }
+
+test('A base that a tag names is refused, since the tag may be another image tomorrow', async () => {
+  await expect(buildImage('acquirer', 'run', { base: 'debian:12', tag: 'test' })).rejects.toThrow(
+    'debian:12 is no base by digest',
+  );
+});
 
 test('What an image holds migrates an empty database, and serves, alone', async () => {
   const [migrate, service] = [await stageMigrate(options('migrate')), await stageRun(options('run'))];
