@@ -252,6 +252,14 @@ const faults: [what: string, change: (world: World) => void, reports: [law: stri
     ],
   ],
   [
+    'money of a completed sale that was given back',
+    (world) => {
+      world.transactions.push({ ...transaction(world, 't-card'), transactionId: 't-back', kind: 'REFUND', amountMinor: 4_000 });
+      world.ledger.push({ ...operation(world, 't-card'), providerKey: 't-back', kind: 'refund', amountMinor: 4_000 });
+    },
+    [['nothing-given-back', 'is 10000, and 4000 was given back']],
+  ],
+  [
     'tenders that miss the total',
     (world) => {
       sale(world, 'split').roundingMinor = 0;

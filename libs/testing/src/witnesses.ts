@@ -98,6 +98,7 @@ export interface Witnesses {
 export const witnessLaws = {
   'all-settled': 'no checkout and no payment is left halfway',
   'tenders-paid': 'each tender of a completed sale was paid exactly once, in its amount and currency',
+  'nothing-given-back': 'nothing of a completed sale was given back; where a supervisor did that, no book is wrong',
   'tenders-add-up': 'the tenders of a completed sale are its total and its cash rounding',
   'money-returned': 'a sale that is not completed has kept and holds no money',
   'stock-consumed': 'a completed sale took exactly its lines off the shelf, once',
@@ -146,6 +147,7 @@ interface Payment {
   /** How often money was taken. */
   takings: number;
   keptMinor: number;
+  givenBackMinor: number;
   /** Authorised, and neither captured nor voided. */
   heldMinor: number;
   isOfSale: boolean;
@@ -226,6 +228,7 @@ function addTransaction(
     currencies: '',
     takings: 0,
     keptMinor: 0,
+    givenBackMinor: 0,
     heldMinor: 0,
     isOfSale: false,
   };
@@ -236,6 +239,7 @@ function addTransaction(
   if (kind === 'PURCHASE' || kind === 'CAPTURE') payment.takings++;
   if (kind === 'PURCHASE' || kind === 'CAPTURE') payment.keptMinor += amountMinor;
   if (kind === 'REFUND') payment.keptMinor -= amountMinor;
+  if (kind === 'REFUND') payment.givenBackMinor += amountMinor;
   if (kind === 'AUTHORISE') payment.heldMinor += amountMinor;
   if (kind === 'CAPTURE' || kind === 'VOID') payment.heldMinor -= amountMinor;
 }
@@ -298,6 +302,7 @@ function compareTender(sale: SaleWitness, tender: TenderWitness, known: Known, t
   const payment = tender.intentId ? known.payments.get(tender.intentId) : undefined;
   if (payment) payment.isOfSale = true;
   const keptMinor = payment?.keptMinor ?? 0;
+  const givenBackMinor = payment?.givenBackMinor ?? 0;
   const heldMinor = payment?.heldMinor ?? 0;
   if (sale.state !== 'COMPLETED' || tender.status !== 'SETTLED') {
     if (tender.status === 'SETTLED') tell('money-returned', `${words} is SETTLED`);
@@ -307,8 +312,9 @@ function compareTender(sale: SaleWitness, tender: TenderWitness, known: Known, t
   }
   if (tender.amountMinor === 0) return;
   if (payment?.takings !== 1) tell('tenders-paid', `${words} was paid ${payment?.takings ?? 0} times`);
-  if (keptMinor !== tender.amountMinor)
+  if (keptMinor + givenBackMinor !== tender.amountMinor)
     tell('tenders-paid', `${words} is ${tender.amountMinor}, and payments keeps ${keptMinor} of it`);
+  if (givenBackMinor !== 0) tell('nothing-given-back', `${words} is ${tender.amountMinor}, and ${givenBackMinor} was given back`);
   if (heldMinor !== 0) tell('tenders-paid', `${words} still holds ${heldMinor} on the card`);
   if (payment && payment.currencies !== sale.currency) {
     tell('tenders-paid', `${words} is in ${sale.currency}, and was paid in ${payment.currencies || 'nothing'}`);

@@ -33,6 +33,7 @@ export function leftoversOf(violations: readonly Violation[], mends: readonly Me
   const leftovers = new Map<string, Leftover>();
 
   for (const violation of violations) {
+    if (violation.law === 'nothing-given-back') continue;
     const ids = violation.text.match(uuid) ?? [];
     if (ids.some((id) => mended.has(id))) continue;
     const saleId =

@@ -174,6 +174,12 @@ describe('a person is told', () => {
     expect(await leftovers(books({ transactions: [], reservations: [] }))).toEqual([]);
   });
 
+  test('nothing of a completed sale whose money a supervisor gave back: all books tell the same', async () => {
+    const back = operation({ providerKey: id(8), kind: 'refund', originalKey: transactionId, amountMinor: 4_000 });
+    const told = transaction({ transactionId: id(8), kind: 'REFUND', amountMinor: 4_000 });
+    expect(await leftovers(books({ transactions: [transaction(), told], ledger: [operation(), back] }))).toEqual([]);
+  });
+
   test('of a sale that sales has lost, once, with its money and its goods', async () => {
     expect(await leftovers(books({ sales: [] }))).toEqual([
       {
