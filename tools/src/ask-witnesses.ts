@@ -61,6 +61,9 @@ async function* pages<T>(url: string, token: string, progress: (read: number) =>
   } while (cursor !== undefined);
 }
 
+/** True for what says nothing of the request itself: a service that is restarted, or a limit on how much the edge may ask. */
+export const isBusy = (status: number) => status === 429 || status >= 500;
+
 /** One answer. A service that was restarted a moment ago may refuse the first requests. Throws Failure. */
 export async function read<T>(url: string, token: string): Promise<T> {
   for (let tries = 1; ; tries++) {
@@ -68,7 +71,7 @@ export async function read<T>(url: string, token: string): Promise<T> {
     const response = await fetch(url, request).catch((error: unknown) => error as Error);
     if (response instanceof Response && response.ok) return (await response.json()) as T;
     const answer = response instanceof Response ? `answered ${response.status} ${await response.text()}` : reasonOf(response);
-    const mayRepeat = !(response instanceof Response) || response.status >= 500;
+    const mayRepeat = !(response instanceof Response) || isBusy(response.status);
     if (!mayRepeat || tries === 20) throw new Failure(`Not every witness can be asked: ${url} ${answer}.`);
     await sleep(500);
   }

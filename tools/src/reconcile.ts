@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import colors from 'picocolors';
-import { read, waitUntilSettled } from './ask-witnesses.ts';
+import { isBusy, read, waitUntilSettled } from './ask-witnesses.ts';
 import { statusLine } from './check-invariants.ts';
 import { Failure, runCommand } from './failure.ts';
 import { lookAtBooks, type Look } from './reconcile/books.ts';
@@ -123,7 +123,7 @@ async function lookTwice(
   return { books, comparison: { ...comparison, violations }, mends };
 }
 
-/** What a person asked for by name. Throws Failure where the acquirer has no such movement. */
+/** What a person asked for by name and is not done yet. Throws Failure where the acquirer has no such movement, or it is another's. */
 function named({ restored, adopt }: Options, { books }: Look, reason: string): Mend[] {
   const mends: Mend[] = [];
   if (restored === 'inventory') {
@@ -136,6 +136,9 @@ function named({ restored, adopt }: Options, { books }: Look, reason: string): M
     throw new Failure(
       "--adopt reads the movement in the acquirer's ledger, which this one does not show: POST /v1/adopted-transactions in payments.",
     );
+  const known = books.transactions.find((transaction) => transaction.transactionId === transactionId);
+  if (known?.reference === reference) return mends;
+  if (known !== undefined) throw new Failure(`Payments has ${transactionId} on record, for ${known.reference}.`);
   const operation = books.ledger.find(({ providerKey }) => providerKey === transactionId);
   if (operation === undefined) throw new Failure(`The acquirer's ledger has no operation ${transactionId}.`);
   if (operation.originalKey !== undefined)
@@ -181,8 +184,7 @@ async function post(url: string, token: string, body: object): Promise<string | 
     const response = await fetch(url, request).catch((error: unknown) => error as Error);
     if (response instanceof Response && response.ok) return undefined;
     const problem = response instanceof Response ? ((await response.json().catch(() => ({}))) as Problem) : undefined;
-    const isBusy = response instanceof Response && (response.status === 429 || response.status >= 500);
-    const mayRepeat = problem === undefined || (problem.retryable ?? isBusy);
+    const mayRepeat = problem === undefined || (problem.retryable ?? isBusy((response as Response).status));
     // One that the acquirer says nothing of must not keep the rest from being mended.
     if (problem && (!mayRepeat || (tries === 20 && problem.detail))) return problem.detail ?? problem.title ?? 'no reason given';
     if (tries === 20) throw new Failure(`${url} does not answer. What was mended stays mended; run this again.`);

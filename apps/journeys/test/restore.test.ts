@@ -176,6 +176,11 @@ describe('payments is restored to a minute ago', () => {
     expect([code, output]).toEqual([0, expect.stringContaining('Sales, payments, inventory and the acquirer agree.')]);
     expect(movements(await agreement(system))).toEqual(movements(before));
     await nobodyIsCharged();
+
+    const again = await reconcile(system, ['--mend', ...naming]);
+    expect([again.code, again.lines('✓')]).toEqual([0, []]);
+    const another = await reconcile(system, ['--mend', ...naming.with(3, 'order:10043')]);
+    expect([another.code, another.output]).toEqual([1, expect.stringContaining('on record, for order:10042')]);
   });
 
   test('every act is on record, under the name of whoever ran it', async () => {
