@@ -17,12 +17,19 @@ export interface Events {
 }
 
 export function createEvents(log: Log): Events {
-  const lookups = metrics
+  // Counted in plain numbers, which are read when they are asked for: there are thousands a second.
+  const counted: Record<LookupResult, number> = { found: 0, 'unknown-item': 0, 'gtin-check-digit': 0 };
+  metrics
     .getMeter('kassa-stock-lookup')
-    .createCounter('kassa_lookups', { description: 'Items looked up, by result: found, unknown-item, gtin-check-digit' });
+    .createObservableCounter('kassa_lookups', { description: 'Items looked up, by result: found, unknown-item, gtin-check-digit' })
+    .addCallback((metric) => {
+      for (const [result, count] of Object.entries(counted)) metric.observe(count, { result });
+    });
   let told: FeedState['connection'] = 'connecting';
   return {
-    lookedUp: (result, items = 1) => lookups.add(items, { result }),
+    lookedUp(result, items = 1) {
+      counted[result] += items;
+    },
     feedChanged(now) {
       if (now.connection === told || now.connection === 'connecting') return;
       told = now.connection;

@@ -2,16 +2,20 @@ import { context, metrics, propagation, SpanKind, SpanStatusCode, trace, type Sp
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Log } from './server.ts';
 
-const spanOf = new WeakMap<FastifyRequest, Span>();
+declare module 'fastify' {
+  interface FastifyRequest {
+    span: Span | null;
+  }
+}
 
 /** The trace a request belongs to, as 32 hex digits. */
 export function traceIdOf(request: FastifyRequest): string {
-  return spanOf.get(request)?.spanContext().traceId ?? '';
+  return request.span?.spanContext().traceId ?? '';
 }
 
 /** The route as the API writes it: Fastify wants a colon that is meant to be one twice. Never the path, which has ids and has no end. */
 export function routeOf(request: FastifyRequest): string {
-  return (request.routeOptions.url ?? 'unknown route').replaceAll('::', ':');
+  return request.routeOptions.url?.replaceAll('::', ':') ?? 'unknown route';
 }
 
 /** From here on a read is slow enough to be told of, in milliseconds. */
@@ -30,10 +34,11 @@ export function observeRequests(app: FastifyInstance, log: Log): void {
     advice: { explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] },
   });
 
+  app.decorateRequest('span', null);
   app.addHook('onRequest', (request, reply, done) => {
     const parent = propagation.extract(context.active(), request.headers);
     const span = tracer.startSpan(`${request.method} ${routeOf(request)}`, { kind: SpanKind.SERVER }, parent);
-    spanOf.set(request, span);
+    request.span = span;
     reply.header('x-request-id', span.spanContext().traceId);
     context.with(trace.setSpan(parent, span), done);
   });
@@ -44,9 +49,11 @@ export function observeRequests(app: FastifyInstance, log: Log): void {
       route: routeOf(request),
       status: String(reply.statusCode),
     };
-    duration.record(reply.elapsedTime / 1000, labels);
-    const span = spanOf.get(request);
-    if (span?.isRecording()) {
+    const ms = reply.elapsedTime;
+    duration.record(ms / 1000, labels);
+    const { span } = request;
+    const isSampled = span?.isRecording() === true;
+    if (isSampled) {
       span.setAttributes({
         'http.request.method': labels.method,
         'http.route': labels.route,
@@ -54,9 +61,9 @@ export function observeRequests(app: FastifyInstance, log: Log): void {
       });
       if (reply.statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
     }
-    const isOrdinary = request.method === 'GET' && reply.statusCode < 400 && reply.elapsedTime < slowMs && !span?.isRecording();
+    const isOrdinary = request.method === 'GET' && reply.statusCode < 400 && ms < slowMs && !isSampled;
     const level = isOrdinary ? 'debug' : 'info';
-    log[level]({ ...labels, ms: Math.round(reply.elapsedTime * 10) / 10, traceId: traceIdOf(request) }, 'request');
+    log[level]({ ...labels, ms: Math.round(ms * 10) / 10, traceId: traceIdOf(request) }, 'request');
     span?.end();
     done();
   });

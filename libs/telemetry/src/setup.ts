@@ -22,15 +22,16 @@ export interface TelemetryOptions {
  * Starts tracing and metrics for this process. It runs from `node --import` before anything else is loaded, so that whatever measures
  * itself finds a meter. HTTP servers, gRPC and statements are traced by @kassa/http, @kassa/grpc and @kassa/database themselves.
  * Spans go to OTEL_EXPORTER_OTLP_ENDPOINT (OTLP over HTTP) and nowhere without it; a trace begun elsewhere keeps its sampling decision,
- * one begun here is sampled at OTEL_TRACES_SAMPLER_ARG (a ratio, default 0.05).
+ * one begun here is sampled at OTEL_TRACES_SAMPLER_ARG (a ratio, default 0.05), or not at all where spans go nowhere.
  */
 export function setup({ service, env }: TelemetryOptions): void {
   const resource = resourceFromAttributes({ 'service.name': service, 'service.version': env['KASSA_VERSION'] ?? 'dev' });
   const endpoint = env['OTEL_EXPORTER_OTLP_ENDPOINT'];
   const exporter = endpoint ? new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` }) : undefined;
+  const ratio = samplingRatio(env['OTEL_TRACES_SAMPLER_ARG']);
   const tracing = new NodeTracerProvider({
     resource,
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(samplingRatio(env['OTEL_TRACES_SAMPLER_ARG'])) }),
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(exporter ? ratio : 0) }),
     spanProcessors: exporter ? [new BatchSpanProcessor(exporter, { scheduledDelayMillis: 1_000 })] : [],
   });
   tracing.register();
