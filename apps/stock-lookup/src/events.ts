@@ -21,7 +21,9 @@ export function createEvents(log: Log): Events {
   const counted: Record<LookupResult, number> = { found: 0, 'unknown-item': 0, 'gtin-check-digit': 0 };
   metrics
     .getMeter('kassa-stock-lookup')
-    .createObservableCounter('kassa_lookups', { description: 'Items looked up, by result: found, unknown-item, gtin-check-digit' })
+    .createObservableCounter('kassa_lookups', {
+      description: 'Items looked up, by result: found, unknown-item, gtin-check-digit',
+    })
     .addCallback((metric) => {
       for (const [result, count] of Object.entries(counted)) metric.observe(count, { result });
     });
