@@ -29,10 +29,10 @@ export interface AppProcess {
 
 /**
  * How a service's Node is bounded, here as in its pod (NODE_OPTIONS in deploy/base): a heap that may not grow is collected in time, so
- * that a file of 200,000 rows takes no more memory than one of 20,000. Megabytes: 208 of old and three times 16 of young objects, and
+ * that a file of 200,000 rows takes no more memory than one of 20,000. Megabytes: 240 of old and three times 8 of young objects, and
  * about 50 outside of the heap, stay below the 320 of a pod.
  */
-export const nodeFlags = ['--max-semi-space-size=16', '--max-old-space-size=208'];
+export const nodeFlags = ['--max-semi-space-size=8', '--max-old-space-size=240'];
 
 export interface AppOptions {
   /** False returns as soon as the process was spawned. Default: true. */
