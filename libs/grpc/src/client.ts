@@ -1,3 +1,4 @@
+import { Client as Wire, credentials, Metadata as WireMetadata, type MethodDefinition, type ServiceError } from '@grpc/grpc-js';
 import { metrics } from '@opentelemetry/api';
 import {
   ClientError,
@@ -10,7 +11,6 @@ import {
   type ClientMiddlewareCall,
   type CompatServiceDefinition,
 } from 'nice-grpc';
-import { deadlineMiddleware, type DeadlineOptions } from 'nice-grpc-client-middleware-deadline';
 import { errorMetadataKey, fromWire, KassaError } from '@kassa/problem';
 import { injectTrace, traceClientCall } from './telemetry.ts';
 
@@ -23,7 +23,7 @@ export interface GrpcClientOptions {
   deadlineMs: number;
 }
 
-/** Call options of every client: `deadlineMs` for this call only, and a signal to give it up. */
+/** Options of a unary call: `deadlineMs` for this call only. A stream takes a signal to give it up. */
 export interface CallLimits {
   deadlineMs?: number;
 }
@@ -54,53 +54,52 @@ export function createClient<Service extends CompatServiceDefinition>(
     'grpc.max_reconnect_backoff_ms': 2_000,
     'grpc.max_receive_message_length': 16_777_216,
   });
-  // The middleware attached last is the outermost: deadlineMiddleware sees each attempt.
-  const factory = createClientFactory()
-    .use(deadlineMiddleware)
-    .use<CallLimits>((call, callOptions) => perform(call, callOptions as CallOptions & CallLimits, options));
-  return { client: factory.create(definition, channel) as GrpcClient<Service>, close: () => channel.close() };
+  const streams = createClientFactory().use((call, callOptions) => stream(call, callOptions, options));
+  // Unary calls are most of what a service does, and go to grpc-js itself: the generators around it cost as much as a call.
+  const wire = new Wire(options.address, credentials.createInsecure(), { channelOverride: channel });
+  const unaries = Object.entries(definition as Record<string, MethodDefinition<unknown, unknown>>)
+    .filter(([, method]) => !method.requestStream && !method.responseStream)
+    .map(([name, method]) => [
+      name,
+      (request: unknown, limits: CallLimits = {}) => unary(wire, method, request, limits.deadlineMs, options),
+    ]);
+  return {
+    client: { ...streams.create(definition, channel), ...Object.fromEntries(unaries) } as GrpcClient<Service>,
+    close: () => channel.close(),
+  };
 }
 
-async function* perform<Request, Response>(
-  call: ClientMiddlewareCall<Request, Response, DeadlineOptions>,
-  { deadlineMs, ...rest }: CallOptions & CallLimits,
+async function unary<Request, Response>(
+  wire: Wire,
+  method: MethodDefinition<Request, Response>,
+  request: Request,
+  deadlineMs: number | undefined,
   options: GrpcClientOptions,
-): AsyncGenerator<Response, Response | void, undefined> {
-  const { path } = call.method;
-  if (call.responseStream) {
-    let payload: Uint8Array | undefined;
-    const onTrailer = (trailer: Metadata) => {
-      payload = trailer.get(errorMetadataKey);
-    };
-    try {
-      return yield* call.next(call.request, { ...rest, metadata: await callMetadata(rest.metadata, options), onTrailer });
-    } catch (error) {
-      throw toKassaError(error, payload, path);
-    }
-  }
+): Promise<Response> {
+  const { path } = method;
   const startedAt = performance.now();
   const traced = traceClientCall(path);
   const limitMs = deadlineMs ?? options.deadlineMs;
-  let status: Status = Status.OK;
+  let status: Status = Status.UNKNOWN;
   try {
     for (let attempt = 0; ; attempt++) {
-      let payload: Uint8Array | undefined;
-      const onTrailer = (trailer: Metadata) => {
-        payload = trailer.get(errorMetadataKey);
-      };
       const leftMs = Math.max(1, Math.floor(limitMs - (performance.now() - startedAt)));
-      const metadata = await callMetadata(rest.metadata, options, leftMs);
+      const metadata = new WireMetadata();
+      metadata.set('authorization', `Bearer ${await options.token()}`);
       injectTrace(traced.context, metadata);
       try {
-        return yield* call.next(call.request, { ...rest, metadata, onTrailer, deadline: leftMs });
+        const response = await send(wire, method, request, metadata, leftMs);
+        status = Status.OK;
+        return response;
       } catch (error) {
+        const { code, payload } = refusalOf(error as ServiceError);
         const delayMs = retryDelaysMs[attempt];
-        if (isUnreached(error) && payload === undefined && delayMs !== undefined && delayMs < leftMs) {
+        if (code === Status.UNAVAILABLE && payload === undefined && delayMs !== undefined && delayMs < leftMs) {
           await new Promise((resolve) => setTimeout(resolve, delayMs));
           continue;
         }
-        status = error instanceof ClientError ? error.code : Status.UNKNOWN;
-        throw toKassaError(error, payload, path);
+        status = code ?? Status.UNKNOWN;
+        throw toKassaError(error, code, payload, path);
       }
     }
   } finally {
@@ -109,27 +108,55 @@ async function* perform<Request, Response>(
   }
 }
 
-async function callMetadata(given: CallOptions['metadata'], options: GrpcClientOptions, leftMs?: number): Promise<Metadata> {
-  const metadata = Metadata(given);
-  metadata.set('authorization', `Bearer ${await options.token()}`);
-  // nice-grpc keeps the deadline to itself; the neighbour learns it by the protocol's own header.
-  if (leftMs !== undefined) metadata.set('grpc-timeout', `${leftMs}m`);
-  return metadata;
+function send<Request, Response>(
+  wire: Wire,
+  { path, requestSerialize, responseDeserialize }: MethodDefinition<Request, Response>,
+  request: Request,
+  metadata: WireMetadata,
+  leftMs: number,
+): Promise<Response> {
+  const serialize = (value: Request) => Buffer.from(requestSerialize(value));
+  const deadline = new Date(Date.now() + leftMs);
+  return new Promise((done, fail) => {
+    wire.makeUnaryRequest(path, serialize, responseDeserialize, request, metadata, { deadline }, (error, response) =>
+      error ? fail(error) : done(response as Response),
+    );
+  });
 }
 
-function isUnreached(error: unknown): boolean {
-  return error instanceof ClientError && error.code === Status.UNAVAILABLE;
+/** The status of a failed call, and the error its server put into words; neither where it is no failure of a call. */
+function refusalOf({ code, metadata }: Partial<ServiceError>): { code: Status | undefined; payload: Uint8Array | undefined } {
+  const [payload] = metadata?.get(errorMetadataKey) ?? [];
+  return { code: code as Status | undefined, payload: typeof payload === 'string' ? undefined : payload };
+}
+
+async function* stream<Request, Response>(
+  call: ClientMiddlewareCall<Request, Response>,
+  callOptions: CallOptions,
+  options: GrpcClientOptions,
+): AsyncGenerator<Response, Response | void, undefined> {
+  let payload: Uint8Array | undefined;
+  const onTrailer = (trailer: Metadata) => {
+    payload = trailer.get(errorMetadataKey);
+  };
+  const metadata = Metadata(callOptions.metadata);
+  metadata.set('authorization', `Bearer ${await options.token()}`);
+  try {
+    return yield* call.next(call.request, { ...callOptions, metadata, onTrailer });
+  } catch (error) {
+    throw toKassaError(error, error instanceof ClientError ? error.code : undefined, payload, call.method.path);
+  }
 }
 
 /** Errors without our payload came from the transport, a proxy or the deadline, not from the neighbour's code. */
-function toKassaError(error: unknown, payload: Uint8Array | undefined, path: string): unknown {
+function toKassaError(error: unknown, status: Status | undefined, payload: Uint8Array | undefined, path: string): unknown {
   const told = payload && fromWire(payload, error);
   if (told) return told;
-  if (!(error instanceof ClientError)) return error;
+  if (status === undefined) return error;
   const code =
-    error.code === Status.DEADLINE_EXCEEDED
+    status === Status.DEADLINE_EXCEEDED
       ? 'deadline-exceeded'
-      : error.code === Status.INTERNAL && payload
+      : status === Status.INTERNAL && payload
         ? 'internal-error'
         : 'unavailable';
   return new KassaError(code, {

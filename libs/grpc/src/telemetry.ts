@@ -13,7 +13,12 @@ import { Status, type Metadata } from 'nice-grpc';
 
 const tracer = trace.getTracer('kassa-grpc');
 
-const setter: TextMapSetter<Metadata> = { set: (metadata, name, value) => void metadata.set(name, value) };
+/** Both libraries' metadata take it. */
+interface Settable {
+  set(name: string, value: string): unknown;
+}
+
+const setter: TextMapSetter<Settable> = { set: (metadata, name, value) => void metadata.set(name, value) };
 const getter: TextMapGetter<Metadata> = {
   get: (metadata, name) => metadata.get(name)?.toString(),
   keys: (metadata) => [...metadata].map(([name]) => name),
@@ -39,7 +44,7 @@ export function traceServerCall(path: string, metadata: Metadata): TracedCall {
 }
 
 /** Names the trace to whoever is called. */
-export function injectTrace(from: Context, metadata: Metadata): void {
+export function injectTrace(from: Context, metadata: Settable): void {
   propagation.inject(from, metadata, setter);
 }
 
