@@ -67,13 +67,9 @@ async function buildAll(base: string): Promise<void> {
   console.log(`Built again from nothing, ${builtAgain.map(({ name }) => name).join(' and ')} have the same digests.\n`);
 }
 
-async function buildBoth(app: ServiceName, options: ImageOptions): Promise<BuiltImage[]> {
-  const built: BuiltImage[] = [];
-  for (const target of targets) {
-    say(`Building ${imageOf(app, target)} …`);
-    built.push(await buildImage(app, target, options));
-  }
-  return built;
+function buildBoth(app: ServiceName, options: ImageOptions): Promise<BuiltImage[]> {
+  say(`Building ${targets.map((target) => imageOf(app, target)).join(' and ')} …`);
+  return Promise.all(targets.map((target) => buildImage(app, target, options)));
 }
 
 const whatDiffers = ({ name, imageDigest, digest }: BuiltImage) => `${name} is ${imageDigest} now, its content ${digest}`;

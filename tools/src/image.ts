@@ -1,8 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import pc from 'picocolors';
 import { Failure, runCommand } from './failure.ts';
 import { generate } from './generate.ts';
@@ -47,7 +47,7 @@ export async function buildImage(app: ServiceName, target: Target, options: Imag
   const [epoch, revision] = lastCommit();
   const staged = await stage(app, target, epoch, revision);
   const name = `${nameOf(app, target)}:${options.tag}`;
-  build(app, target, { name, epoch, revision, ...options });
+  await build(app, target, { name, epoch, revision, ...options });
   return { ...staged, name, imageDigest: await settle(name, options.base, epoch) };
 }
 
@@ -85,20 +85,22 @@ function readLastCommit(): [number, string] {
   return [Number(epoch), isChanged ? `${revision}-changed` : revision];
 }
 
-function build(
+async function build(
   app: ServiceName,
   target: Target,
   { name, base, tag, epoch, revision, mustBuildAnew }: ImageOptions & { name: string; epoch: number; revision: string },
-): void {
+): Promise<void> {
   const args = { APP: app, BASE: base, VERSION: tag, REVISION: revision, SOURCE_DATE_EPOCH: String(epoch) };
   const given = Object.entries(args).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]);
   const file = ['--file', join(workspace, 'deploy/Dockerfile'), '--target', target, '--tag', name];
   const anew = mustBuildAnew ? ['--no-cache'] : [];
   const context = join(workspace, '.cache/image', app, target);
-  const { status, stdout, stderr } = spawnSync('docker', ['build', '--quiet', ...file, ...anew, ...given, context], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Failure(`docker could not build ${name}.`, stderr || stdout);
+  try {
+    await promisify(execFile)('docker', ['build', '--quiet', ...file, ...anew, ...given, context]);
+  } catch (error) {
+    const { stderr, stdout, message } = error as Error & { stderr?: string; stdout?: string };
+    throw new Failure(`docker could not build ${name}.`, stderr || stdout || message);
+  }
 }
 
 function list(name: string, { packages, bytes, digest, layers }: Staged): void {
