@@ -18,7 +18,8 @@ CREATE TABLE tenders (id uuid PRIMARY KEY, sale_id uuid NOT NULL, method text NO
 CREATE TABLE payments (id uuid PRIMARY KEY, sale_id uuid NOT NULL, status text NOT NULL, amount_minor bigint NOT NULL, currency char(3) NOT NULL);
 CREATE TABLE stock_movements (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, shop_id text NOT NULL, sku text NOT NULL,
   delta int NOT NULL, sale_id uuid NOT NULL, occurred_at timestamptz NOT NULL);
-CREATE TABLE stock_levels (shop_id text NOT NULL, sku text NOT NULL, on_hand int NOT NULL CHECK (on_hand >= 0), PRIMARY KEY (shop_id, sku))`;
+CREATE TABLE stock_levels (shop_id text NOT NULL, sku text NOT NULL, on_hand int NOT NULL CHECK (on_hand >= 0), PRIMARY KEY (shop_id, sku));
+CREATE TABLE floor (id uuid PRIMARY KEY, note text NOT NULL)`;
 
 /** The rows table by table, as a program writes them; the first answers the number that the second wants as its fourth value. */
 const steps = {
