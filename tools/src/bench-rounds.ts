@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeFlags } from '@kassa/testing';
 import type { Done, Job } from './bench-client.ts';
 import { countersOf } from './bench-counters.ts';
 import { makeLimitDatabase } from './bench-limit.ts';
@@ -128,8 +129,9 @@ async function startFloor(children: ChildProcess[], limitUrl: string): Promise<S
   return start('sales', inventory, await start('payments', acquirer));
 }
 
+/** What a service is compared with runs as a service does, with the heap of a pod. */
 async function startServer(children: ChildProcess[], file: string, args: string[]): Promise<Server> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, file), ...args], {
+  const child = spawn(process.execPath, [...nodeFlags, join(import.meta.dirname, file), ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   children.push(child);

@@ -163,7 +163,6 @@ function toFastifyRoute<Caller extends { subject: string; roles: readonly string
     },
     handler: async (request, reply) => {
       const caller = (request as unknown as { caller: Caller }).caller;
-      const path = request.url.split('?')[0] as string;
       const traceId = traceIdOf(request);
       const facts: Omit<AnyCall, 'signal'> = {
         params: request.params as never,
@@ -175,7 +174,7 @@ function toFastifyRoute<Caller extends { subject: string; roles: readonly string
               header: request.headers['idempotency-key'] as string | undefined,
               subject: caller.subject,
               method: request.method,
-              path,
+              path: request.url.split('?')[0] as string,
               body: bodyAs === 'json' ? ((request as KassaRequest).sentBody ?? null) : null,
               traceId,
             })
