@@ -23,12 +23,20 @@ export interface GrpcClientOptions {
   deadlineMs: number;
 }
 
-/** Options of a unary call: `deadlineMs` for this call only. A stream takes a signal to give it up. */
+/** Options of a unary call: `deadlineMs` for this call only. */
 export interface CallLimits {
   deadlineMs?: number;
 }
 
-export type GrpcClient<Service extends CompatServiceDefinition> = Client<Service, CallLimits>;
+/** A stream takes nice-grpc's own options, of which a signal gives it up. */
+export type GrpcClient<Service extends CompatServiceDefinition> = {
+  [Method in keyof Client<Service>]: Client<Service>[Method] extends (
+    request: infer Request,
+    options?: never,
+  ) => Promise<infer Response>
+    ? (request: Request, limits?: CallLimits) => Promise<Response>
+    : Client<Service>[Method];
+};
 
 // Commands are idempotent by their ids, so a call that may not have arrived is safe to send again.
 const retryDelaysMs = [50, 250];
@@ -124,10 +132,11 @@ function send<Request, Response>(
   });
 }
 
-/** The status of a failed call, and the error its server put into words; neither where it is no failure of a call. */
+/** The status of a failed call, and the error its server put into words; neither where it is no failure of a call: Node's errors have texts as codes. */
 function refusalOf({ code, metadata }: Partial<ServiceError>): { code: Status | undefined; payload: Uint8Array | undefined } {
+  if (typeof code !== 'number') return { code: undefined, payload: undefined };
   const [payload] = metadata?.get(errorMetadataKey) ?? [];
-  return { code: code as Status | undefined, payload: typeof payload === 'string' ? undefined : payload };
+  return { code: code as Status, payload: typeof payload === 'string' ? undefined : payload };
 }
 
 async function* stream<Request, Response>(

@@ -1,3 +1,4 @@
+import { Server as PlainServer, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { salesDefinition, salesReflection } from '@kassa/contracts/sales';
 import { KassaError } from '@kassa/problem';
@@ -71,10 +72,46 @@ test.each([
   close();
 });
 
-test('A neighbour that is down is unavailable', async () => {
+test('A neighbour that is down is unavailable, once it was tried twice more', async () => {
   const { client, close } = connect('service', '127.0.0.1:1');
+  const startedAt = performance.now();
   await expect(client.getSale({ saleId: 'a' }, { deadlineMs: 1_000 })).rejects.toMatchObject({ code: 'unavailable' });
+  expect(performance.now() - startedAt).toBeGreaterThan(290);
   close();
+});
+
+test('A call tells the neighbour its deadline, its token and nothing of the one before', async () => {
+  const told: { leftMs: number; authorization: unknown[] }[] = [];
+  const { path, requestDeserialize, responseSerialize } = salesDefinition.getSale;
+  const method = { path, requestStream: false, responseStream: false, requestDeserialize } as const;
+  const toBytes = (sale: Parameters<typeof responseSerialize>[0]) => Buffer.from(responseSerialize(sale));
+  const plain = new PlainServer();
+  plain.addService(
+    {
+      getSale: {
+        ...method,
+        responseSerialize: toBytes,
+        requestSerialize: () => Buffer.alloc(0),
+        responseDeserialize: () => ({}),
+      },
+    },
+    {
+      getSale(call: ServerUnaryCall<unknown, unknown>, done: sendUnaryData<unknown>) {
+        told.push({ leftMs: Number(call.getDeadline()) - Date.now(), authorization: call.metadata.get('authorization') });
+        done(null, { totalMinor: 1n });
+      },
+    },
+  );
+  const port = await new Promise<number>((bound, fail) => {
+    plain.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, number) => (error ? fail(error) : bound(number)));
+  });
+  const { client, close } = connect('service', `127.0.0.1:${port}`);
+  await client.getSale({ saleId: 'a' }, { deadlineMs: 60_000 });
+  await client.getSale({ saleId: 'a' });
+  expect(told.map(({ authorization }) => authorization)).toEqual([['Bearer service'], ['Bearer service']]);
+  expect(told.map(({ leftMs }) => [2_000, 60_000].find((limit) => leftMs <= limit))).toEqual([60_000, 2_000]);
+  close();
+  plain.forceShutdown();
 });
 
 test.each([
