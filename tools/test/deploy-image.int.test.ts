@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { eventually, freePort, nodeFlags, testDatabase } from '@kassa/testing';
+import { eventually, freePort, heapBounds, nodeFlags, testDatabase } from '@kassa/testing';
 import pg from 'pg';
 import { afterAll, expect, test } from 'vitest';
 import { buildImage } from '../src/image.ts';
@@ -136,11 +136,13 @@ test('The Dockerfile takes its base by argument and ends as nobody in particular
     ['node', 'migrate'],
   ]);
   expect(dockerfile.match(/^USER 10001:10001$/gm)).toHaveLength(2);
+  const [service] = [...dockerfile.matchAll(/^ENTRYPOINT (.*)$/gm)].map(([, words = '']) => JSON.parse(words) as string[]);
+  expect(service).toEqual(expect.arrayContaining(nodeFlags.filter((flag) => !heapBounds.includes(flag))));
 });
 
 test.each(serviceNames)('%s has the heap in its pod that it has in every test, and three quarters of its memory', (app) => {
   const country = { OIDC_ISSUER: 'https://login.kassa.example', ACQUIRER_URL: 'https://acquirer.example' };
   const { env, memoryMiB } = podOf(workspace, app, 'run', 'any', country);
-  expect(env['NODE_OPTIONS']).toBe(nodeFlags.join(' '));
-  expect(nodeFlags).toContain(`--max-old-space-size=${memoryMiB * 0.75}`);
+  expect(env['NODE_OPTIONS']).toBe(heapBounds.join(' '));
+  expect(heapBounds).toContain(`--max-old-space-size=${memoryMiB * 0.75}`);
 });
