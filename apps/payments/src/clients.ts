@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { request, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { KassaError } from '@kassa/problem';
 import type { Kind, ProviderAnswer, Transaction } from './domain/transaction.ts';
@@ -50,12 +51,12 @@ export interface AcquirerOptions {
   connectMs: number;
 }
 
-/** The acquirer's HTTP API as a Provider; its connections are kept alive by Node's fetch. */
+/** The acquirer's HTTP API as a Provider; its connections are kept alive. */
 export function createAcquirer(options: AcquirerOptions): Provider {
   const headers = () => ({ authorization: `Bearer ${options.apiKey()}`, 'content-type': 'application/json' });
   const base = options.url.replace(/\/$/, '');
   const operations = `${base}/v1/operations`;
-  const instruction = (transaction: Transaction) => ({
+  const instruction = (transaction: Transaction): Asked => ({
     method: 'POST',
     headers: { ...headers(), 'idempotency-key': transaction.id },
     body: JSON.stringify(toOperation(transaction)),
@@ -66,17 +67,17 @@ export function createAcquirer(options: AcquirerOptions): Provider {
 
     async perform(transaction) {
       const timeoutMs = options.timeoutMs[transaction.method];
-      const request = instruction(transaction);
+      const asked = instruction(transaction);
       const giveUpAtMs = performance.now() + Math.min(options.connectMs, timeoutMs);
       for (;;) {
-        const answer = await call(operations, request, timeoutMs);
+        const answer = await call(operations, asked, timeoutMs);
         if (answer.outcome !== 'not-sent' || !answer.isUnreachable || performance.now() >= giveUpAtMs) return answer;
         // Nothing was sent, so a provider that restarts is waited for, as long as a person would.
         await new Promise((resolve) => setTimeout(resolve, 200));
       }
     },
 
-    inquire: ({ id }) => call(`${operations}/${id}`, { headers: headers() }, options.inquiryTimeoutMs),
+    inquire: ({ id }) => call(`${operations}/${id}`, { method: 'GET', headers: headers() }, options.inquiryTimeoutMs),
     close: (transaction) => call(`${base}/v1/closures`, instruction(transaction), options.inquiryTimeoutMs),
 
     readEvent(given, body, now) {
@@ -151,20 +152,23 @@ function toAnswer({
   };
 }
 
+type Asked = Pick<Dispatcher.RequestOptions, 'method' | 'headers' | 'body'>;
+
 type CallAnswer = ProviderAnswer & { isUnreachable?: boolean };
 
 /** One request, and what its end says of the operation. */
-async function call(address: string, request: RequestInit, timeoutMs: number): Promise<CallAnswer> {
-  let response: Response;
+async function call(address: string, asked: Asked, timeoutMs: number): Promise<CallAnswer> {
+  let status: number;
   let text: string;
   try {
-    response = await fetch(address, { ...request, signal: AbortSignal.timeout(timeoutMs) });
-    text = await response.text();
+    const response = await request(address, { ...asked, signal: AbortSignal.timeout(timeoutMs) });
+    status = response.statusCode;
+    text = await response.body.text();
   } catch (error) {
     if (isNeverConnected(error)) return { outcome: 'not-sent', note: 'the provider cannot be reached', isUnreachable: true };
     return { outcome: 'unclear', note: isTimeout(error) ? `no answer within ${timeoutMs} ms` : 'the connection broke' };
   }
-  return readReply(response.status, text);
+  return readReply(status, text);
 }
 
 /** Refusals of the request as such, which a provider gives before it looks at the operation. Not 422: that is a used key. */
@@ -188,8 +192,7 @@ function isTimeout(error: unknown): boolean {
 
 /** True where no connection came to be, so that not a byte was sent. Any later failure may have happened on the way back. */
 function isNeverConnected(error: unknown): boolean {
-  const cause = (error as Error).cause as (NodeJS.ErrnoException & { errors?: NodeJS.ErrnoException[] }) | undefined;
-  const causes = cause?.errors ?? (cause ? [cause] : []);
+  const causes = (error as { errors?: NodeJS.ErrnoException[] }).errors ?? [error as NodeJS.ErrnoException];
   const isFromConnecting = ({ syscall, code }: NodeJS.ErrnoException) =>
     syscall === 'connect' || syscall === 'getaddrinfo' || code === 'UND_ERR_CONNECT_TIMEOUT';
   return causes.length > 0 && causes.every(isFromConnecting);
