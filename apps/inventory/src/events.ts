@@ -46,7 +46,7 @@ export function createEvents(log: Log, meter = metrics.getMeter('kassa-inventory
     reservationAsked(
       command: 'reserve' | 'firm' | 'extend' | 'consume' | 'release' | 'recover',
       reservationId: string,
-      { outcome }: ReservationOutcome,
+      { outcome }: Pick<ReservationOutcome, 'outcome'>,
     ) {
       reservations.add(1, { command, outcome });
       if (outcome === 'expired' || outcome === 'reused')

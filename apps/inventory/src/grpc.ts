@@ -1,13 +1,13 @@
 import type { CallContext, ServiceImplementation } from 'nice-grpc';
-import { ReservationState, Topic as WireTopic, type inventoryDefinition } from '@kassa/contracts/inventory';
+import { ReservationState, Topic as WireTopic, type ConsumeRequest, type inventoryDefinition } from '@kassa/contracts/inventory';
 import { KassaError } from '@kassa/problem';
 import { topics, type Change, type LevelState, type ProductState, type ShopState, type Topic } from './domain/feed.ts';
 import { linesMax, quantityMax, ttlMsMax, type Reservation } from './domain/reservation.ts';
-import { consumeReservation, firmReservation, releaseReservation } from './operations/end-reservation.ts';
+import { consumeReservation, consumeReservations, firmReservation, releaseReservation } from './operations/end-reservation.ts';
 import { reserveStock, type ReserveStockDeps } from './operations/reserve-stock.ts';
 import { streamChanges, type StreamChangesDeps } from './operations/stream-changes.ts';
 import { takeSnapshot, type TakeSnapshotDeps } from './operations/take-snapshot.ts';
-import type { Actor } from './store.ts';
+import type { Actor, Consumption } from './store.ts';
 
 export type GrpcDeps = ReserveStockDeps &
   StreamChangesDeps &
@@ -16,6 +16,9 @@ export type GrpcDeps = ReserveStockDeps &
     /** Raised when the server drains: streams without end are ended then. */
     draining: AbortSignal;
   };
+
+/** As many as are consumed at once. */
+const batchMax = 100;
 
 /** A service acts without a person's name where the request carries none. */
 const service: Actor = { subject: 'service', role: 'service' };
@@ -49,11 +52,18 @@ export function implementation(deps: GrpcDeps): ServiceImplementation<typeof inv
       return { reservation: toWire(await firmReservation(deps, command(request))) };
     },
     async consume(request) {
-      const { documentType: type, documentId: id } = request;
-      expect(/^[\w.:-]{1,80}$/.test(type), 'document_type', 'must be 1 to 80 letters, digits or ._:-');
-      expect(/^[\w.:-]{1,80}$/.test(id), 'document_id', 'must be 1 to 80 letters, digits or ._:-');
+      const { reservationId, document } = consumption(request);
       return {
-        reservation: toWire(await consumeReservation(deps, { ...command(request), actor: undefined, document: { type, id } })),
+        reservation: toWire(await consumeReservation(deps, { reservationId, shopId: undefined, document })),
+      };
+    },
+    async consumeBatch({ items }) {
+      expect(items.length >= 1 && items.length <= batchMax, 'items', `must be 1 to ${batchMax}`);
+      return {
+        consumedIds: await consumeReservations(
+          deps,
+          items.map((item, at) => consumption(item, `items/${at}/`)),
+        ),
       };
     },
     async release(request) {
@@ -90,10 +100,17 @@ function expect(isRight: boolean, field: string, detail: string): void {
     throw new KassaError('validation-failed', { detail: `${field} ${detail}.`, errors: [{ pointer: `/${field}`, detail }] });
 }
 
-function reservationId(request: { reservationId: string }): string {
+function reservationId(request: { reservationId: string }, place = ''): string {
   const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(request.reservationId);
-  expect(isUuid, 'reservation_id', 'must be a UUID');
+  expect(isUuid, `${place}reservation_id`, 'must be a UUID');
   return request.reservationId.toLowerCase();
+}
+
+function consumption(request: ConsumeRequest, place = ''): Consumption {
+  const { documentType: type, documentId: id } = request;
+  expect(/^[\w.:-]{1,80}$/.test(type), `${place}document_type`, 'must be 1 to 80 letters, digits or ._:-');
+  expect(/^[\w.:-]{1,80}$/.test(id), `${place}document_id`, 'must be 1 to 80 letters, digits or ._:-');
+  return { reservationId: reservationId(request, place), document: { type, id } };
 }
 
 function command(request: { reservationId: string }) {

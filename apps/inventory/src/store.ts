@@ -31,6 +31,19 @@ export interface Keyed {
   headers: Record<string, string>;
 }
 
+/** A reservation, and the document that consumes it, such as a sale. */
+export interface Consumption {
+  reservationId: string;
+  document: { type: string; id: string };
+}
+
+export interface Consumed {
+  reservationId: string;
+  outcome: 'done' | 'repeated';
+  /** How many lines it has. */
+  lines: number;
+}
+
 export type Store = ReturnType<typeof createStore>;
 
 /**
@@ -82,6 +95,13 @@ export function createStore(db: Database, prisma: PrismaClient) {
         [reservationId, shopId ?? null, document.type, document.id, actor?.subject ?? null],
         keyed,
       );
+    },
+    /** Of those that are there and firm; answers those that are consumed by their document, `done` now or `repeated`. */
+    async consumeBatch(items: Consumption[]): Promise<Consumed[]> {
+      const ids = items.map(({ reservationId }) => reservationId);
+      const documents = [items.map(({ document }) => document.type), items.map(({ document }) => document.id)];
+      const { rows } = await db.query<{ result: Consumed[] }>(consumeReservations, [ids, ...documents]);
+      return rows[0]?.result ?? [];
     },
     /** With isTombstone, an id never seen is written down as released. */
     release(
@@ -264,6 +284,7 @@ const renewEpoch = toCommand('renew_epoch_v1', 3, 'feed', ['done']);
 const recordMovements = toCommand('record_movements_v1', 6, 'document', ['recorded', 'repeated']);
 const changeProduct = toCommand('change_product_v1', 6, 'product', ['done']);
 
+const consumeReservations = { name: 'consume_reservations', text: 'SELECT consume_reservations_v1($1, $2, $3) AS result' };
 const ping = { name: 'ping', text: 'SELECT 1' };
 const expireReservations = { name: 'expire_reservations', text: 'SELECT expire_reservations_v1($1, $2, $3) AS expired' };
 const auditLevels = { name: 'audit_levels', text: 'SELECT audit_levels_v2($1) AS result' };

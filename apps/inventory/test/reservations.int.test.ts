@@ -337,6 +337,102 @@ describe('many at once', () => {
   });
 });
 
+describe('several consumed at once', () => {
+  const held = async (lines: { sku: string; quantity: number }[], state: 'ACTIVE' | 'FIRM' = 'FIRM') => {
+    const request = reserving({ lines, state, actor: { subject: 'employee-7', role: 'cashier' } });
+    await room.grpc.reserve(request);
+    return request.reservationId;
+  };
+  const consume = async (...items: [reservationId: string, documentId: string][]) => {
+    const asked = items.map(([reservationId, documentId]) => ({ reservationId, ...sale(documentId) }));
+    return (await room.grpc.consumeBatch({ items: asked })).consumedIds.sort();
+  };
+  const booked = async (documentId: string) =>
+    (
+      await room.db.query(
+        'SELECT sku, delta, line_key AS line, subject FROM stock_movements WHERE document_id = $1 ORDER BY sku',
+        [documentId],
+      )
+    ).rows;
+
+  test('of one product too: levels and movements are what they would be one by one, and a repetition books nothing', async () => {
+    const before = await levelOf(room, 'E11');
+    const [first, second] = [await held([{ sku: 'E11', quantity: 2 }]), await held([{ sku: 'E11', quantity: 3 }])];
+    const both = [first, second].sort();
+    for (let time = 0; time < 2; time++) {
+      expect(await consume([first, 'b-1'], [second, 'b-2'], [second, 'b-2'])).toEqual(both);
+      expect(await levelOf(room, 'E11')).toEqual({ onHand: before.onHand - 5, reserved: before.reserved });
+      expect(await booked('b-1')).toEqual([{ sku: 'E11', delta: -2, line: first, subject: 'employee-7' }]);
+      expect(await booked('b-2')).toEqual([{ sku: 'E11', delta: -3, line: second, subject: 'employee-7' }]);
+    }
+    expect(await stateOf(room.grpc.getReservation({ reservationId: first }))).toBe('CONSUMED');
+    expect(await violations(room)).toEqual([]);
+  });
+
+  test('one that is refused keeps no other from it, and stays as it is', async () => {
+    const lines = [{ sku: 'E12', quantity: 1 }];
+    const [good, active, released, taken] = [
+      await held(lines),
+      await held(lines, 'ACTIVE'),
+      await held(lines),
+      await held(lines),
+    ];
+    const unknown = randomUUID();
+    await room.grpc.release({ reservationId: released });
+    await room.grpc.consume({ reservationId: taken, ...sale('b-3') });
+    const answer = consume([active, 'b-4'], [released, 'b-4'], [taken, 'b-4'], [unknown, 'b-4'], [good, 'b-4']);
+    expect(await answer).toEqual([good]);
+    expect(await booked('b-4')).toEqual([{ sku: 'E12', delta: -1, line: good, subject: 'employee-7' }]);
+    const states = [active, released, taken, unknown].map((reservationId) =>
+      stateOf(room.grpc.getReservation({ reservationId })),
+    );
+    expect(await Promise.all(states)).toEqual(['ACTIVE', 'RELEASED', 'CONSUMED', 'not-found']);
+    expect(await violations(room)).toEqual([]);
+  });
+
+  test('what cannot be meant names its place, and consumes none', async () => {
+    const good = await held([{ sku: 'E12', quantity: 1 }]);
+    const refused = (...items: [string, string][]) =>
+      consume(...items).then(
+        () => 'consumed',
+        (error: { message: string }) => error.message,
+      );
+    expect(await refused([good, 'b-5'], ['nobody', 'b-5'])).toContain('items/1/reservation_id must be a UUID');
+    expect(await refused([good, ''])).toContain('items/0/document_id must be 1 to 80');
+    expect(await refused()).toContain('items must be 1 to 100');
+    expect(await refused(...Array.from({ length: 101 }, (): [string, string] => [good, 'b-5']))).toContain(
+      'items must be 1 to 100',
+    );
+    expect(await stateOf(room.grpc.getReservation({ reservationId: good }))).toBe('FIRM');
+  });
+
+  test('in any order, with others at the same goods: nobody waits in a circle, and each is consumed once', async () => {
+    const before = await deadlocks();
+    const ids = await Promise.all(
+      Array.from({ length: 60 }, (_, n) =>
+        held([
+          { sku: `E${1 + (n % 5)}`, quantity: 1 },
+          { sku: `E${6 + (n % 3)}`, quantity: 1 },
+        ]),
+      ),
+    );
+    const shuffled = () => ids.toSorted(() => Math.random() - 0.5).slice(0, 20);
+    await Promise.all(
+      Array.from({ length: 16 }, async (_, n) => {
+        if (n % 4 === 0) for (const id of shuffled()) await room.grpc.consume({ reservationId: id, ...sale(id) });
+        else await consume(...shuffled().map((id): [string, string] => [id, id]));
+      }),
+    );
+    await consume(...ids.map((id): [string, string] => [id, id]));
+    const { rows } = await room.db.query('SELECT count(*)::int AS movements FROM stock_movements WHERE document_id = ANY ($1)', [
+      ids,
+    ]);
+    expect(rows).toEqual([{ movements: 120 }]);
+    expect(await deadlocks()).toBe(before);
+    expect(await violations(room)).toEqual([]);
+  });
+});
+
 /** Commands that wait for a row somebody else holds. */
 async function waiting(): Promise<number> {
   const { rows } = await room.db.query<{ waiting: number }>(

@@ -61,7 +61,11 @@ export async function createApp(config: Config, log: Logger, overrides: Partial<
   const inventory = connectInventory({ address: config.INVENTORY_GRPC, token, deadlineMs: config.CALL_DEADLINE_MS });
   const payments = connectPayments({ address: config.PAYMENTS_GRPC, token, deadlineMs: config.PAYMENT_DEADLINE_MS });
   const events = createEvents(log);
-  const store = createStore(database, { owner: randomUUID(), leaseMs: config.CHECKOUT_LEASE_MS });
+  const store = createStore(database, {
+    owner: randomUUID(),
+    leaseMs: config.CHECKOUT_LEASE_MS,
+    isGathering: config.CONSUME_GATHER_MS > 0,
+  });
   const catalogue = createCatalogue(database, { leaseMs: config.IMPORT_LEASE_MS });
   const work = trackWork(log);
 
@@ -69,7 +73,7 @@ export async function createApp(config: Config, log: Logger, overrides: Partial<
     store,
     catalogue,
     records: createRecords(prisma),
-    inventory: createInventory(inventory.client),
+    inventory: createInventory(inventory.client, { gatherMs: config.CONSUME_GATHER_MS }),
     payments: createPayments(payments.client),
     idempotency,
     events,

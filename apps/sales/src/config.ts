@@ -18,6 +18,9 @@ export const settings = {
     .default(20_000)
     .describe('how long a till waits for the end of a checkout before it is answered 202'),
   CHECKOUT_STUCK_AFTER_MS: durationMs().default(300_000).describe('age from which an open checkout is listed as stuck'),
+  CONSUME_GATHER_MS: durationMs()
+    .default(100)
+    .describe('how long the goods of a sale wait for those of others, to be consumed together; 0: each alone'),
   IMPORT_LEASE_MS: durationMs().default(30_000).describe('after how long without a sign a broken import may be sent again'),
 };
 

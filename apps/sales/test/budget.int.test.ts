@@ -2,7 +2,10 @@ import { eventually } from '@kassa/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { byCard, openRoom, type Client, type Room } from './room.ts';
 
-/* What sales itself asks of its database: the statements of this room, averaged. The whole of it is counted in the journeys. */
+/*
+ * What sales itself asks of its database and its neighbours for a sale that has nobody to share with. The whole of it is counted in the
+ * journeys.
+ */
 
 let room: Room;
 let till: Client;
@@ -21,9 +24,7 @@ async function perSale(sell: () => Promise<string>): Promise<{ reads: number; wr
   await settled(await sell());
   await room.db.query('SELECT pg_stat_statements_reset(0, (SELECT oid FROM pg_database WHERE datname = current_database()))');
   const callsBefore = room.inventory.calls.length + room.payments.calls.length;
-  const sold: string[] = [];
-  for (let n = 0; n < sales; n++) sold.push(await sell());
-  for (const id of sold) await settled(id);
+  for (let n = 0; n < sales; n++) await settled(await sell());
   const { rows } = await room.db.query<{ calls: string; isWrite: boolean }>(
     `SELECT calls, query ~ '(INSERT INTO|UPDATE|DELETE FROM) [a-z]' AS "isWrite" FROM pg_stat_statements
      WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -324,7 +324,7 @@ describe('another process goes on', () => {
     room.inventory.fail('consume', ...Array.from({ length: 6 }, () => 'away' as const));
     for (const id of ids) expect((await complete(id)).status).toBe(200);
     for (const id of ids) await atRest(id, 'COMPLETED');
-    expect(room.inventory.calls.filter((call) => call.startsWith('consume'))).toHaveLength(12);
+    expect(room.inventory.calls.filter((call) => call.startsWith('consume '))).toHaveLength(12);
     await other.close();
   });
 
@@ -339,6 +339,38 @@ describe('another process goes on', () => {
     expect((await under).status).toBe(200);
     await closing;
     await atRest(id, 'COMPLETED');
+  });
+});
+
+describe('goods that are sold at about the same time', () => {
+  /** How the goods of several sales were consumed. */
+  const sellAtOnce = async (): Promise<{ ids: string[]; asked: string[] }> => {
+    const ids = await Promise.all(Array.from({ length: 8 }, () => open()));
+    const done = await Promise.all(ids.map((id) => complete(id)));
+    expect(done.map(({ status }) => status)).toEqual(ids.map(() => 200));
+    for (const id of ids) await atRest(id, 'COMPLETED');
+    for (const id of ids) expect(await held(id)).toEqual({ money: 14924, reservations: 0 });
+    return { ids, asked: room.inventory.calls.filter((call) => call.startsWith('consume')) };
+  };
+
+  test('are consumed in a call or two, each once', async () => {
+    const { ids, asked } = await sellAtOnce();
+    expect(names(asked)).toContain('consumeBatch');
+    const consumed = asked.filter((call) => call.startsWith('consume '));
+    expect(consumed.sort()).toEqual(ids.map((id) => `consume ${reservationOf(id)}`).sort());
+  });
+
+  test('and one of them is refused: it is asked for alone, and the others are not kept', async () => {
+    room.inventory.fail('consume', 'away');
+    const { ids, asked } = await sellAtOnce();
+    expect(asked.filter((call) => call.startsWith('consume '))).toHaveLength(ids.length + 1);
+  });
+
+  test('and the call for all of them fails: each is asked for alone', async () => {
+    room.inventory.fail('consumeBatch', ...Array.from({ length: 3 }, () => 'away' as const));
+    const { asked } = await sellAtOnce();
+    expect(names(asked)).toContain('consumeBatch');
+    room.inventory.forget('consumeBatch');
   });
 });
 

@@ -84,7 +84,7 @@ interface Held {
 export interface TestInventory {
   address: string;
   calls: string[];
-  fail(method: 'reserve' | 'firm' | 'release' | 'consume', ...faults: Fault[]): void;
+  fail(method: 'reserve' | 'firm' | 'release' | 'consume' | 'consumeBatch', ...faults: Fault[]): void;
   /** From now on the method works again. */
   forget(method: string): void;
   /** Units on hand by `shop sku`; what is not named is there in plenty. */
@@ -224,6 +224,14 @@ export async function startInventory(
       consume: async ({ reservationId }) => ({
         reservation: await faults.around('consume', reservationId, () => advance(reservationId, ReservationState.CONSUMED)),
       }),
+      async consumeBatch({ items }) {
+        await faults.around('consumeBatch', `of ${items.length}`, () => undefined);
+        const consumed = items.map(({ reservationId }) =>
+          faults.around('consume', reservationId, () => advance(reservationId, ReservationState.CONSUMED)),
+        );
+        const ended = await Promise.allSettled(consumed);
+        return { consumedIds: ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value.id] : [])) };
+      },
       getReservation: async ({ reservationId }) => ({ reservation: reservations.get(reservationId) }),
       async *snapshot() {
         yield { epoch: feed.epoch, seq: BigInt(feed.seq), products: products.map(toWire), shops };

@@ -1,5 +1,5 @@
 import { reservationOf, type Reservation } from '../domain/reservation.ts';
-import type { Actor, Keyed } from '../store.ts';
+import type { Actor, Consumption, Keyed } from '../store.ts';
 import type { ReserveStockDeps } from './reserve-stock.ts';
 
 export interface ReservationCommand {
@@ -49,6 +49,23 @@ export async function consumeReservation(
   if (result.outcome === 'done') events.sold(result.reservation.lines.length);
   feed.wake();
   return reservationOf(result);
+}
+
+/**
+ * Consumes several in one transaction, and answers the ids of those that are consumed by their document, now or before. One that is
+ * refused keeps no other from it, and is asked for alone to hear why.
+ */
+export async function consumeReservations(
+  { store, events, feed }: ReserveStockDeps,
+  consumptions: Consumption[],
+): Promise<string[]> {
+  const consumed = await store.consumeBatch(consumptions);
+  for (const { reservationId, outcome, lines } of consumed) {
+    events.reservationAsked('consume', reservationId, { outcome });
+    if (outcome === 'done') events.sold(lines);
+  }
+  feed.wake();
+  return consumed.map(({ reservationId }) => reservationId);
 }
 
 /**

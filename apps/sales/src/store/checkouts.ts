@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import DataLoader from 'dataloader';
 import { isExpectation, type Database, type Statement } from '@kassa/database';
 import { decodeAnswer, finishCte, finishValues, keyCte, keyExpected, keyValues, type Answer, type Key } from '@kassa/idempotency';
 import { KassaError } from '@kassa/problem';
@@ -86,10 +87,11 @@ const endUndoStatement: Statement = {
     SELECT kassa_expect(EXISTS (SELECT FROM sale) AND EXISTS (SELECT FROM checkout), 'stale')`,
 };
 
+/** Of each sale only the checkout that completed it is ever CONSUMING. */
 const endConsumeStatement: Statement = {
   name: 'sales_end_consume',
   text: `UPDATE checkouts SET phase = 'ENDED', lease_until = NULL, lease_owner = NULL, ended_at = now(), problem = NULL
-    WHERE sale_id = $1 AND attempt = $2 AND phase = 'CONSUMING'`,
+    WHERE sale_id = ANY ($1) AND phase = 'CONSUMING'`,
 };
 
 const checkoutJson = `json_build_object('saleId', c.sale_id, 'attempt', c.attempt, 'phase', c.phase, 'plan', c.plan, 'refusal', c.refusal, 'undo', c.undo,
@@ -172,10 +174,19 @@ export interface StoreOptions {
   owner: string;
   /** How long a checkout belongs to a process that may have died, in milliseconds. */
   leaseMs: number;
+  /** Whether sales whose goods were consumed together are written down together. */
+  isGathering: boolean;
 }
 
 /** Checkouts from the freeze on, up to their end. A verb that writes is one statement, and all of it or nothing happens. */
-export function createCheckouts(db: Database, { owner, leaseMs }: StoreOptions) {
+export function createCheckouts(db: Database, { owner, leaseMs, isGathering }: StoreOptions) {
+  const consumed = new DataLoader<Checkout, void>(
+    async (checkouts) => {
+      await db.query(endConsumeStatement, [checkouts.map(({ saleId }) => saleId)]);
+      return checkouts.map(() => undefined);
+    },
+    { cache: false, batch: isGathering },
+  );
   return {
     /**
      * COMPLETED, receipt number, receipt, what is still to be consumed, and the recorded answer. The number is known only under the
@@ -224,9 +235,8 @@ export function createCheckouts(db: Database, { owner, leaseMs }: StoreOptions) 
       await expecting(() => db.query(endUndoStatement, values));
     },
 
-    async endConsume({ saleId, attempt }: Checkout): Promise<void> {
-      await db.query(endConsumeStatement, [saleId, attempt]);
-    },
+    /** ENDED: its goods are consumed. */
+    endConsume: (checkout: Checkout): Promise<void> => consumed.load(checkout),
 
     /** Takes over at most `limit` checkouts that are due, and tells the age of the oldest open one. */
     async takeDue(limit: number): Promise<{ taken: Checkout[]; oldestAgeSeconds: number }> {
