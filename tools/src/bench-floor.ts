@@ -11,7 +11,7 @@ import pg from 'pg';
  */
 const [role = '', databaseUrl = '', ...neighbours] = process.argv.slice(2);
 
-const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 });
+const pool = new pg.Pool({ connectionString: databaseUrl, max: 10, idleTimeoutMillis: 600_000 });
 const read = (id: string) => pool.query({ name: 'read', text: 'SELECT note FROM floor WHERE id = $1', values: [id] });
 const insert = (id: string) =>
   pool.query({ name: 'insert', text: 'INSERT INTO floor (id, note) VALUES ($1, $2)', values: [id, role] });

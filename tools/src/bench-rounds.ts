@@ -167,8 +167,8 @@ async function measureOnce(bench: Bench, seconds: number): Promise<Round> {
   const row = '/{shop}/{sku}';
   return {
     sale: await measureSale(bench, seconds),
-    floor: await measureFloor(bench, seconds),
     limit: await measure(bench, { ...job, what: 'limit', url: limitUrl }, {}),
+    floor: await measureFloor(bench, seconds),
     limitAtOnce: await measure(bench, { ...job, what: 'limit-at-once', url: limitUrl }, {}),
     lookup: await measure(
       bench,

@@ -9,7 +9,7 @@ const [kind, url] = process.argv.slice(2);
 const server = Fastify();
 
 if (kind === 'select') {
-  const pool = new pg.Pool({ connectionString: url, max: 10 });
+  const pool = new pg.Pool({ connectionString: url, max: 10, idleTimeoutMillis: 600_000 });
   const text = 'SELECT shop_id, sku, on_hand FROM stock_levels WHERE shop_id = $1 AND sku = $2';
   server.get<{ Params: { shop: string; sku: string } }>('/:shop/:sku', async ({ params }) => {
     const { rows } = await pool.query({ name: 'level', text, values: [params.shop, params.sku] });

@@ -60,6 +60,8 @@ export function openDatabase(options: DatabaseOptions): Database {
       statement_timeout: options.statementTimeoutMs ?? 10_000,
       idle_in_transaction_session_timeout: 30_000,
       connectionTimeoutMillis: 5_000,
+      // A new connection prepares every statement anew: the first till after a quiet minute should not have to wait for that.
+      idleTimeoutMillis: 600_000,
       keepAlive: true,
       // Statements that take arrays look cheaper each time their values are known, and PostgreSQL would plan them anew at every call.
       options: '-c plan_cache_mode=force_generic_plan',
