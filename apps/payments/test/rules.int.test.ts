@@ -86,6 +86,21 @@ test.each([
   ],
   ['more refunded than captured', 'authorised_minor = 10, captured_minor = 5, refunded_minor = 6', 'refunded_within_captured'],
   ['two attempts to pay at once', 'authorise_pending_minor = 10, authorised_minor = 10', 'paid_at_most_once'],
+  ...[
+    'amount_minor',
+    'authorise_pending_minor',
+    'authorised_minor',
+    'capture_pending_minor',
+    'captured_minor',
+    'void_pending_minor',
+    'voided_minor',
+    'refund_pending_minor',
+    'refunded_minor',
+    'unknown_count',
+  ].map((column) => [`${column} below zero`, `${column} = -1`, 'nothing_below_zero']),
+  ['a channel that is none', `channel = 'fax'`, 'known_channel'],
+  ['a method that is none', `method = 'cheque'`, 'known_method'],
+  ['a capture mode that is none', `capture_mode = 'never'`, 'known_capture_mode'],
 ])('the database refuses %s, whoever writes it', async (_, columns, constraint) => {
   const id = '01990000-0000-7000-8000-000000000001';
   await sql.query(

@@ -1,4 +1,4 @@
-import { metrics } from '@opentelemetry/api';
+import { context as otel, metrics } from '@opentelemetry/api';
 import {
   createServer,
   ServerError,
@@ -98,7 +98,9 @@ async function* serve<Request, Response>(
     const caller = await options.authenticate(context.metadata.get('authorization'));
     if (!caller.roles.includes('service')) throw new KassaError('forbidden', { detail: 'Only services call here.' });
     refuseBrokenTexts(call.request);
-    return yield* within<Response, Response | void>(traced.context, call.next(call.request, context));
+    if (call.responseStream) return yield* within<Response, Response | void>(traced.context, call.next(call.request, context));
+    // One step is all there is to a unary call.
+    return (await otel.with(traced.context, () => call.next(call.request, context).next())).value;
   } catch (error) {
     if (isAbortError(error) && context.signal.aborted) {
       status = Status.CANCELLED;

@@ -4,8 +4,8 @@ import type { Store } from '../store.ts';
 
 /** Changes numbered in one transaction at most. */
 const batchMax = 500;
-/** A write waits this long for company before its changes are numbered, so that a busy second is twenty transactions and not a thousand. */
-const lingerMs = 50;
+/** A write waits this long for company before its changes are numbered, so that a busy second is ten transactions and not a thousand. */
+const lingerMs = 100;
 /** Changes kept in memory for the readers of this process. */
 const keptMax = 2_000;
 
