@@ -17,9 +17,6 @@ import { fetchToken } from './token.ts';
 /** Tills, connections to PostgreSQL, and connections of whoever looks up. */
 const connections = 16;
 
-/** How long sales are made before they count. */
-const warmUpSeconds = 75;
-
 export interface RoundOptions {
   workspace: string;
   rounds: number;
@@ -56,11 +53,10 @@ export async function measureRounds(system: System, { workspace, rounds, seconds
   const bench = await prepare(system, workspace);
   try {
     const readyMb = serviceNames.map((name) => memoryMbOf(pidOf(system, name)));
-    progress(`Warming up for ${warmUpSeconds} s …`);
-    // A sale runs through five processes, and is as fast as it will be when each has compiled what it does all day: after some 5,000.
-    await measureSale(bench, warmUpSeconds);
-    await measureFloor(bench, 20);
-    await measureOnce(bench, Math.min(3, seconds));
+    progress('Warming up for two and a half minutes …');
+    // A process is as fast as it will be when it has compiled what it does all day; a sale runs through five, and takes some 5,000.
+    await measureSale(bench, 75);
+    await measureOnce(bench, 11);
     const found: Round[] = [];
     for (let round = 1; round <= rounds; round++) {
       const one = await measureOnce(bench, seconds);
@@ -157,18 +153,14 @@ function measureSale(bench: Bench, seconds: number): Promise<Measured> {
   return measure(bench, { what: 'sale', connections, seconds, counters, url: system.services.sales.http }, pids);
 }
 
-function measureFloor(bench: Bench, seconds: number): Promise<Measured> {
-  return measure(bench, { what: 'sale', connections, seconds, counters: bench.counters, url: bench.floor.url }, {});
-}
-
 async function measureOnce(bench: Bench, seconds: number): Promise<Round> {
-  const { system, counters, limitUrl, hello, select, pids } = bench;
+  const { system, counters, limitUrl, floor, hello, select, pids } = bench;
   const job = { connections, seconds, counters };
   const row = '/{shop}/{sku}';
   return {
     sale: await measureSale(bench, seconds),
     limit: await measure(bench, { ...job, what: 'limit', url: limitUrl }, {}),
-    floor: await measureFloor(bench, seconds),
+    floor: await measure(bench, { ...job, what: 'sale', url: floor.url }, {}),
     limitAtOnce: await measure(bench, { ...job, what: 'limit-at-once', url: limitUrl }, {}),
     lookup: await measure(
       bench,

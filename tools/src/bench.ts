@@ -19,7 +19,7 @@ const help = `npm run bench [-- options]     how fast Kassa is, as ratios to wha
   Runs a Kassa of its own on a new data folder, with every fsync, and measures in turn, round after round: a sale in two HTTP requests at
   16 tills; the same requests, calls and commits with nothing in them; the fewest rows of a sale on the same PostgreSQL at 16 connections,
   in one transaction of prepared statements and in a single statement; a stock lookup; a Fastify with one prepared SELECT; a bare Fastify.
-  A ratio compares two of one round.
+  A ratio compares two of one round. The first two and a half minutes warm up and do not count.
 
   --rounds 5     how often, at least 5
   --seconds 5    how long each is measured in a round

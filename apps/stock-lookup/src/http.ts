@@ -139,7 +139,7 @@ function tagged(version: number, from: From): string {
  * every heartbeat. They are told in headers too, so that a 304 says how fresh it is; a degraded answer has another tag.
  */
 function ok({ epoch, seq, asOf, stalenessMs, degraded, formulaVersion }: Stamp, tag: string | undefined, body: object): Answer {
-  const told = { asOf: asOf.toISOString(), epoch, seq, stalenessMs, degraded, formulaVersion };
+  const told = { asOf: textOf(asOf), epoch, seq, stalenessMs, degraded, formulaVersion };
   return {
     status: 200,
     body: { ...body, ...told },
@@ -152,4 +152,12 @@ function ok({ epoch, seq, asOf, stalenessMs, degraded, formulaVersion }: Stamp, 
       ...(tag === undefined ? {} : { etag: `W/"${epoch}.${tag}${degraded ? '.degraded' : ''}"` }),
     },
   };
+}
+
+let lastTold = { at: new Date(0), text: '' };
+
+/** An instant as the API writes it. The same one is told until the feed is heard again. */
+function textOf(at: Date): string {
+  if (at !== lastTold.at) lastTold = { at, text: at.toISOString() };
+  return lastTold.text;
 }

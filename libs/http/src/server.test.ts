@@ -13,7 +13,7 @@ const told = { debug: vi.fn(), info: vi.fn() };
 beforeAll(async () => {
   server = await createHttpServer<Caller, string, string>({
     docs: { title: 'Test', description: '', version: '1.0.0' },
-    log: { ...told, warn() {}, error() {}, level: 'info' },
+    log: { ...told, warn() {}, error() {}, level: 'info', isLevelEnabled: () => true },
     authenticate: async (header) => {
       if (header === undefined) throw new KassaError('unauthenticated');
       const [role = '', shop] = header.split(' of ');

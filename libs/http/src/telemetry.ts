@@ -6,6 +6,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     span: Span | null;
   }
+  interface FastifyContextConfig {
+    /** The route as the API writes it; never a path, which has ids and has no end. */
+    routeName?: string;
+  }
 }
 
 /** The trace a request belongs to, as 32 hex digits. */
@@ -13,9 +17,8 @@ export function traceIdOf(request: FastifyRequest): string {
   return request.span?.spanContext().traceId ?? '';
 }
 
-/** The route as the API writes it: Fastify wants a colon that is meant to be one twice. Never the path, which has ids and has no end. */
 export function routeOf(request: FastifyRequest): string {
-  return request.routeOptions.url?.replaceAll('::', ':') ?? 'unknown route';
+  return request.routeOptions.config.routeName ?? 'unknown route';
 }
 
 /** From here on a read is slow enough to be told of, in milliseconds. */
@@ -35,6 +38,10 @@ export function observeRequests(app: FastifyInstance, log: Log): void {
   });
 
   app.decorateRequest('span', null);
+  // Fastify wants a colon that is meant to be one twice.
+  app.addHook('onRoute', (route) => {
+    route.config = { ...route.config, routeName: route.url.replaceAll('::', ':') };
+  });
   app.addHook('onRequest', (request, reply, done) => {
     const parent = propagation.extract(context.active(), request.headers);
     const span = tracer.startSpan(`${request.method} ${routeOf(request)}`, { kind: SpanKind.SERVER }, parent);
@@ -62,8 +69,10 @@ export function observeRequests(app: FastifyInstance, log: Log): void {
       if (reply.statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
     }
     const isOrdinary = request.method === 'GET' && reply.statusCode < 400 && ms < slowMs && !isSampled;
-    const level = isOrdinary ? 'debug' : 'info';
-    log[level]({ ...labels, ms: Math.round(ms * 10) / 10, traceId: traceIdOf(request) }, 'request');
+    if (!isOrdinary || log.isLevelEnabled('debug')) {
+      const facts = { ...labels, ms: Math.round(ms * 10) / 10, traceId: traceIdOf(request) };
+      log[isOrdinary ? 'debug' : 'info'](facts, 'request');
+    }
     span?.end();
     done();
   });
