@@ -79,6 +79,7 @@ export class TestInventory {
         reserve: unused,
         firm: unused,
         consume: unused,
+        consumeBatch: unused,
         release: unused,
         getReservation: unused,
         snapshot: () => this.#snapshot(),
