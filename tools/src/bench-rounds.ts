@@ -172,8 +172,12 @@ async function measureOnce(bench: Bench, seconds: number): Promise<Round> {
   };
 }
 
-/** Lets the load generator do a job, and adds what the processes used for it, what they do after the last answer included. */
+/**
+ * Lets the load generator do a job, and adds what the processes used for it, what they do after the last answer included. A second of the
+ * same goes before it and does not count: who has rested while others were measured is not yet what it is at work.
+ */
 async function measure(bench: Bench, job: Job, pids: Measured['cpuMs']): Promise<Measured> {
+  await ask(bench.client, { ...job, seconds: 1 });
   const used = () => Object.entries(pids).map(([part, pid]) => [part, cpuMsOf([pid], part === 'PostgreSQL')] as const);
   const before = Object.fromEntries(used());
   const done = await ask(bench.client, job);
