@@ -219,6 +219,8 @@ describe('inventory is restored to a minute ago', () => {
     await sell(7, byCard);
     await inventory.backUp();
     await sell(7, inCash);
+    // Its goods are consumed after the till has its answer.
+    await agreement(system);
     firstEpoch = await epoch();
     const aMinuteAgo = await inventory.now();
 

@@ -63,6 +63,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       // A new connection prepares every statement anew: the first till after a quiet minute should not have to wait for that.
       idleTimeoutMillis: 600_000,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 60_000,
       // Statements that take arrays look cheaper each time their values are known, and PostgreSQL would plan them anew at every call.
       options: '-c plan_cache_mode=force_generic_plan',
       types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
