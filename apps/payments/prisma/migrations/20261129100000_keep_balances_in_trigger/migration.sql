@@ -1,6 +1,6 @@
 -- PostgreSQL reads the text of a table's CHECK constraints anew in every statement that writes to it: these sixteen took a quarter of the
 -- time of a payment's statements. The trigger that keeps the status runs for each write as well, is kept compiled, and refuses the same
--- rows under the same names.
+-- rows.
 ALTER TABLE payment_intents
   DROP CONSTRAINT payment_intents_channel_check,
   DROP CONSTRAINT payment_intents_method_check,
