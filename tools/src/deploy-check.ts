@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { readCountries } from './deploy/countries.ts';
 import { contractFindings, readContracts } from './deploy/check-contracts.ts';
@@ -15,7 +16,7 @@ import { known, renderScenes, sceneWith, sourceScenes } from './deploy/scenes.ts
 import { readTraffic } from './deploy/traffic.ts';
 import { readWaves } from './deploy/waves.ts';
 import { readFolder, staleFiles } from './deploy-render.ts';
-import { runCommand } from './failure.ts';
+import { Failure, runCommand } from './failure.ts';
 import { catalogue } from './observability/catalogue.ts';
 import { observabilityFindings, observabilityFolder } from './observability/check.ts';
 
@@ -24,6 +25,7 @@ const help = `npm run deploy:check [-- options]     judges every manifest of dep
   --server            ask a real API server as well: builds kube-apiserver ${kubernetesVersion} with Go (once, some five minutes), starts it on
                       etcd, and dry-runs every manifest and the pods of every workload, strictly and with warnings as errors; then
                       the bad manifests, to show which traps only our rules see
+  --country ax        render the overlays of one country only, with platform and clusters
   --rules             list the rules with what each is for
   --verbose           say for every finding in which overlays it was seen; with --server, what it said of each bad manifest
   --help
@@ -43,8 +45,12 @@ export interface Report {
   unseen: string[];
 }
 
-/** Judges everything below deploy/ and says what it could not see. */
-export async function checkDeploy(workspace: string, env: NodeJS.ProcessEnv): Promise<Report> {
+/** Judges everything below deploy/, of the overlays all or those of the country `only`, and says what it could not see. */
+export async function checkDeploy(
+  workspace: string,
+  env: NodeJS.ProcessEnv,
+  { only }: { only?: string | undefined } = {},
+): Promise<Report> {
   const crds = openCrds(workspace, env);
   const kustomize = findKustomize(workspace);
   const facts = known(workspace, crds);
@@ -52,8 +58,9 @@ export async function checkDeploy(workspace: string, env: NodeJS.ProcessEnv): Pr
   const contracts = readContracts(workspace);
   const waves = readWaves(workspace);
   const countries = readCountries(workspace);
+  if (only !== undefined && !countries.some(({ country }) => country === only)) throw new Failure(`There is no country ${only}.`);
   const { scenes, findings } = kustomize
-    ? await renderScenes(workspace, kustomize, facts)
+    ? await renderScenes(workspace, kustomize, { ...facts, only })
     : { scenes: sourceScenes(workspace, sceneWith(facts)), findings: [] };
   const judged = await Promise.all(
     scenes.map(async (scene) => (await judge(scene, rules)).map((finding) => ({ ...finding, seenIn: [scene.title] }))),
@@ -149,16 +156,19 @@ function showFindings(findings: Report['findings'], isVerbose: boolean): void {
 
 if (import.meta.main) {
   await runCommand(async () => {
-    const args = process.argv.slice(2);
-    if (args.includes('--help')) return console.log(help);
-    if (args.includes('--rules'))
+    const flag = { type: 'boolean' } as const;
+    const { values: given } = parseArgs({
+      options: { server: flag, country: { type: 'string' }, rules: flag, verbose: flag, help: flag },
+    });
+    if (given.help) return console.log(help);
+    if (given.rules)
       return rules.forEach(({ id, why, mend }) => console.log(`${pc.bold(id)}\n  ${why}\n  ${pc.green(mend)}`));
     const workspace = fileURLToPath(new URL('../..', import.meta.url));
-    const isVerbose = args.includes('--verbose');
-    const report = await checkDeploy(workspace, process.env);
+    const isVerbose = given.verbose ?? false;
+    const report = await checkDeploy(workspace, process.env, { only: given.country });
     show(report, isVerbose);
     if (report.findings.length > 0) process.exitCode = 1;
-    if (!args.includes('--server')) return;
+    if (!given.server) return;
     const { findings, lines } = await checkOnServer({ workspace, env: process.env, isVerbose, ...report });
     showFindings(findings, isVerbose);
     console.log(`\n${lines.join('\n')}`);

@@ -94,7 +94,9 @@ test.each([
 test('With it, the mesh is as rendered and the check finds nothing', async () => {
   // The copy has no definitions beside it; those of the checkout are used.
   const crds = openCrds(workspace, process.env)?.folder;
-  const report = await checkDeploy(tree, { ...process.env, ...(crds !== undefined && { KASSA_CRDS: crds }) });
+  const env = { ...process.env, ...(crds !== undefined && { KASSA_CRDS: crds }) };
+  const report = await checkDeploy(tree, env, { only: 'ax' });
+  expect(report.scenes.map(({ title }) => title)).toEqual(expect.arrayContaining(['countries/ax/pilot', 'countries/ax/full']));
   for (const sentence of report.unseen) console.log(`not seen: ${sentence}`);
   expect({ stale: staleFiles(tree), findings: report.findings }).toEqual({ stale: [], findings: [] });
 }, 900_000);

@@ -88,6 +88,7 @@ describe('with all of Kassa running', () => {
     { args: ['import.ts', 'nowhere.csv'], sentence: /^There is no file .*nowhere.csv.\n$/ },
     { args: ['import.ts', 'data'], sentence: /^There is no file .*data.\n$/ },
     { args: ['demo.ts', '--fast'], sentence: /^Unknown option '--fast'/ },
+    { args: ['deploy-check.ts', '--sever'], sentence: /^Unknown option '--sever'; --help tells all options.\n$/ },
     { args: ['token.ts', '--role', 'king'], sentence: /^There is no role "king"; there are cashier, / },
   ])('$args is refused in one sentence', async ({ args: [file = '', ...args], sentence }) => {
     const { code, text } = await run(file, ...args);

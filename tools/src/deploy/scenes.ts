@@ -25,12 +25,12 @@ export function known(workspace: string, crds: Crds | undefined): Known {
 
 /**
  * Everything that is checked: all overlays with their stages, the laptop's, platform and clusters, each component alone, and all
- * pairs of components. What kustomize refuses is a finding, too.
+ * pairs of components; with `only`, the overlays of that country, platform and clusters. What kustomize refuses is a finding, too.
  */
 export async function renderScenes(
   workspace: string,
   kustomize: Kustomize,
-  facts: Known,
+  { only, ...facts }: Known & { only?: string | undefined },
 ): Promise<{ scenes: Scene[]; findings: Finding[] }> {
   const findings: Finding[] = [];
   const render = async (title: string, kustomization: object): Promise<Located[]> => {
@@ -45,7 +45,7 @@ export async function renderScenes(
   const scene = sceneWith(facts);
 
   const platform = await render('platform', { resources: ['deploy/platform'] });
-  const countries = readCountries(workspace);
+  const countries = readCountries(workspace).filter(({ country }) => only === undefined || country === only);
   const overlays = await inTurn(countries, async (country) => {
     const stages = await Promise.all(stagesOf(country.folder).map((folder) => render(folder, { resources: [folder] })));
     return { country, objects: stages.flatMap((objects, stage) => objects.map((one) => ({ ...one, stage }))) };
@@ -55,13 +55,13 @@ export async function renderScenes(
     const judged = await render(`clusters/${name}`, { resources: [`deploy/clusters/${name}`] });
     return scene(`clusters/${name}`, judged);
   });
-  const local = await render('local', { resources: ['deploy/local'] });
   const [sample] = overlays;
   const ambient = [...platform, ...(sample?.objects ?? [])].map(({ object }) => object);
-  const parts = await inTurn(combinations(workspace), async ({ title, components }) => {
+  const parts = await inTurn(only === undefined ? combinations(workspace) : [], async ({ title, components }) => {
     const judged = await render(title, part(components, sample?.country));
     return scene(title, judged, { around: ambient });
   });
+  const local = only === undefined ? [await render('local', { resources: ['deploy/local'] })] : [];
 
   return {
     findings,
@@ -74,7 +74,7 @@ export async function renderScenes(
           around: [...platform.map(({ object }) => object), ...siblings(overlays, country)],
         }),
       ),
-      scene('local', local, { place: 'local', around: localSecrets }),
+      ...local.map((objects) => scene('local', objects, { place: 'local', around: localSecrets })),
       ...fluxed,
       ...parts,
       ...sourceScenes(workspace, scene),
