@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { list, parseObjects } from '../src/deploy/objects.ts';
+import { at, list, parseObjects } from '../src/deploy/objects.ts';
 import { rulesOf } from '../src/observability/check.ts';
 import { workspace } from './kassa.ts';
 import { missingTools } from './rollout-recording.ts';
@@ -31,9 +31,10 @@ describe.skipIf(lacking)('Prometheus', () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'kassa-rules-'));
     const groups = (name: string) => parseObjects(manifest(name)).flatMap((object) => list(object, 'spec', 'groups'));
-    const alerts = groups('alerts.yaml');
-    writeFileSync(join(folder, 'alerts.yaml'), stringify({ groups: alerts }));
-    writeFileSync(join(folder, 'rules.yaml'), stringify({ groups: [...groups('recording.yaml'), ...alerts] }));
+    const all = [...groups('recording.yaml'), ...groups('alerts.yaml')];
+    writeFileSync(join(folder, 'rules.yaml'), stringify({ groups: all }));
+    // A file of tests that covers days names the groups it is about.
+    for (const group of all) writeFileSync(join(folder, `${String(at(group, 'name'))}.yaml`), stringify({ groups: [group] }));
     for (const name of names) writeFileSync(join(folder, name), readFileSync(join(tests, name)));
   });
   afterAll(() => rmSync(folder, { recursive: true }));

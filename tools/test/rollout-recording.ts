@@ -109,7 +109,7 @@ export function missingTools(commands: Record<string, string[]>): string | undef
 export async function startPrometheus(folder: string, history: string): Promise<{ address: string; stop(): Promise<void> }> {
   const data = join(folder, 'prometheus');
   mkdirSync(data, { recursive: true });
-  execFileSync('promtool', ['tsdb', 'create-blocks-from', '--max-block-duration=24h', '--quiet', 'openmetrics', history, data], {
+  execFileSync('promtool', ['tsdb', 'create-blocks-from', '--max-block-duration=500h', '--quiet', 'openmetrics', history, data], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   writeFileSync(join(folder, 'prometheus.yml'), 'global: {}\n');

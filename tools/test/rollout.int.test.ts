@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@kassa/testing';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { proposePromotion, readStanding, type Desk } from '../src/rollout/plan.ts';
+import { decidePromotion, readStanding, type Desk } from '../src/rollout/plan.ts';
 import { prometheusAt } from '../src/rollout/prometheus.ts';
 import { releaseNames } from '../src/rollout/release.ts';
 import { command, workspace } from './kassa.ts';
@@ -13,7 +13,7 @@ import { missingTools, startPrometheus, writeHistory, type Life } from './rollou
 // A version goes through all fourteen waves, judged by a real Prometheus that holds eight days of recorded samples. The days are in the
 // past; the last decisions are made now, by the command itself.
 
-/** Each decision renders an overlay twice, in processes of their own. */
+/** The command renders an overlay twice, in processes of their own. */
 const patience = 600_000;
 vi.setConfig({ testTimeout: patience });
 
@@ -92,9 +92,9 @@ const desk = (hours: number): Desk => ({
 
 /** Promotes as of a moment of the past, as the command does now. Answers what it refused for; writes where it did not. */
 async function promote(wave: string, hours: number): Promise<string[]> {
-  const proposal = await proposePromotion(desk(hours), wave, wave === 'dk-pilot' ? { build: build(commits[0]) } : {});
-  if (proposal.refusals.length === 0) writeFileSync(join(root, proposal.file), proposal.text);
-  return proposal.refusals;
+  const decision = await decidePromotion(desk(hours), wave, wave === 'dk-pilot' ? { build: build(commits[0]) } : {});
+  if (decision.refusals.length === 0) writeFileSync(join(root, decision.file), decision.text);
+  return decision.refusals;
 }
 
 async function run(...args: string[]): Promise<{ code: unknown; output: string }> {

@@ -19,21 +19,25 @@ export interface Desk {
   now: () => Date;
 }
 
-/** A change of one file, with everything a person should see before it is written. */
-export interface Proposal {
+/** A change of one file, and whether it may be written. */
+export interface Decision {
   wave: Wave;
   file: string;
   before: WaveState;
   after: WaveState;
   text: string;
-  changes: ObjectChange[];
-  objects: number;
-  renderer: string;
-  shops: ReturnType<typeof shopsOf>;
   gates: GateResult[];
   soak: (Soak & { wave: string }) | undefined;
   /** Why it must not be written; empty where it may. */
   refusals: string[];
+}
+
+/** A decision with everything else a person should see before it is written. */
+export interface Proposal extends Decision {
+  changes: ObjectChange[];
+  objects: number;
+  renderer: string;
+  shops: ReturnType<typeof shopsOf>;
 }
 
 /** Where the plan stands: each wave with what its file says. */
@@ -61,16 +65,27 @@ export function waveNamed({ plan }: Standing, name: string | undefined): Wave {
   return found;
 }
 
-/**
- * What promoting a wave would change, and what speaks against it. `build` is the release for a wave that copies from `build`; `isAgain`
- * allows the commit this very wave was taken back from. Writes nothing.
- */
-export async function proposePromotion(
+interface PromotionOptions {
+  /** The release for a wave that copies from `build`. */
+  build?: Release | undefined;
+  /** Allows the commit this very wave was taken back from. */
+  isAgain?: boolean | undefined;
+}
+
+/** What promoting a wave would change, down to each object, and what speaks against it. Writes nothing. */
+export async function proposePromotion(desk: Desk, name: string | undefined, options: PromotionOptions = {}): Promise<Proposal> {
+  const standing = readStanding(desk.workspace);
+  const decision = await decidePromotion(desk, name, options, standing);
+  return { ...decision, ...(await shown(desk, standing, decision)) };
+}
+
+/** Whether a wave may be promoted, and the text its file gets. Writes nothing. */
+export async function decidePromotion(
   desk: Desk,
   name: string | undefined,
-  { build, isAgain = false }: { build?: Release | undefined; isAgain?: boolean | undefined } = {},
-): Promise<Proposal> {
-  const standing = readStanding(desk.workspace);
+  { build, isAgain = false }: PromotionOptions = {},
+  standing = readStanding(desk.workspace),
+): Promise<Decision> {
   const wave = waveNamed(standing, name);
   const before = stateOf(standing, wave.name);
   const release = candidate(standing, wave, build);
@@ -85,7 +100,7 @@ export async function proposePromotion(
   const takenBack = [...standing.states].filter(([one, state]) => isTakenBack(state, release) && !(isAgain && one === wave.name));
   const kept = standing.states.get(wave.from)?.rolledBack;
   return {
-    ...(await shown(desk, standing, { wave, before, after })),
+    ...changeOf(wave, before, after),
     gates,
     soak,
     refusals: [
@@ -105,6 +120,14 @@ export async function proposePromotion(
     ],
   };
 }
+
+const changeOf = (wave: Wave, before: WaveState, after: WaveState) => ({
+  wave,
+  before,
+  after,
+  file: releaseFile(wave.name),
+  text: waveFile(wave.name, after),
+});
 
 /** What taking a wave back would change. Gates are shown and stop nothing: the way back is always open. Throws Failure without a way back. */
 export async function proposeRollback(desk: Desk, name: string | undefined): Promise<Proposal> {
@@ -133,7 +156,8 @@ export async function proposeRollback(desk: Desk, name: string | undefined): Pro
     rolledBack: release.commit,
   };
   const gates = await gatesOf(desk, standing, wave);
-  return { ...(await shown(desk, standing, { wave, before, after })), gates, soak: undefined, refusals: [] };
+  const decision: Decision = { ...changeOf(wave, before, after), gates, soak: undefined, refusals: [] };
+  return { ...decision, ...(await shown(desk, standing, decision)) };
 }
 
 /** The waves that run the very digests and commit of a release. */
@@ -170,7 +194,7 @@ export async function judge(
   desk: Desk,
   standing: Standing,
   { wave, release }: { wave: Wave; release: Release },
-): Promise<Pick<Proposal, 'gates' | 'soak' | 'refusals'>> {
+): Promise<Pick<Decision, 'gates' | 'soak' | 'refusals'>> {
   const { plan } = standing;
   const source = plan.waves.find(({ name }) => name === wave.from);
   const others = wavesOn(standing, release).filter(({ name }) => name !== wave.from && name !== wave.name);
@@ -214,36 +238,25 @@ export async function soakOf(desk: Desk, standing: Standing, wave: Wave): Promis
 async function shown(
   { workspace }: Desk,
   { plan }: Standing,
-  { wave, before, after }: { wave: Wave; before: WaveState; after: WaveState },
-): Promise<Omit<Proposal, 'gates' | 'soak' | 'refusals'>> {
-  const file = releaseFile(wave.name);
-  const text = waveFile(wave.name, after);
-  return {
-    wave,
-    file,
-    before,
-    after,
-    text,
-    shops: shopsOf(workspace, wave, plan.waves),
-    ...(await rendered(workspace, wave, { file, text })),
-  };
+  { wave, file, text }: Decision,
+): Promise<Omit<Proposal, keyof Decision>> {
+  return { shops: shopsOf(workspace, wave, plan.waves), ...(await rendered(workspace, wave, { file, text })) };
 }
 
 /** Renders the wave's overlay with its migrations, as it is and with the file changed, in a copy that is thrown away. */
 async function rendered(workspace: string, wave: Wave, { file, text }: { file: string; text: string }) {
-  const { folder } = overlayOf(workspace, wave);
+  const stages = stagesOf(overlayOf(workspace, wave).folder);
+  const kustomize = findKustomize(workspace);
+  if (!kustomize) throw new Failure(`What would change cannot be shown, so nothing is written. ${howToGetKustomize}`);
   const copy = mkdtempSync(join(tmpdir(), 'kassa-rollout-'));
   try {
-    const kustomize = findKustomize(copy);
-    if (!kustomize) throw new Failure(`What would change cannot be shown, so nothing is written. ${howToGetKustomize}`);
     cpSync(join(workspace, 'deploy'), join(copy, 'deploy'), { recursive: true });
-    const render = async () => {
-      const stages = await Promise.all(stagesOf(folder).map((stage) => kustomize.render({ resources: [stage] })));
-      return stages.flat().map(({ object }) => object);
-    };
-    const before = await render();
     writeFileSync(join(copy, file), text);
-    const after = await render();
+    const render = async (tree: string) => {
+      const located = await kustomize.render({ resources: stages.map((stage) => join(tree, stage)) });
+      return located.map(({ object }) => object);
+    };
+    const [before, after] = await Promise.all([render(workspace), render(copy)]);
     return { changes: diffObjects(before, after), objects: after.length, renderer: kustomize.name };
   } finally {
     rmSync(copy, { recursive: true });
