@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync, rmSync, statSyn
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nodeFlags } from '@kassa/testing';
+import { compileCache, nodeFlags } from '@kassa/testing';
 import type { DataFolder } from './data-folder.ts';
 import { Failure } from './failure.ts';
 import { markOf } from './processes.ts';
@@ -47,8 +47,6 @@ export function createSupervisor({ workspace, dataFolder, environments, listener
   let fail: (failure: Failure) => void;
   const failed = new Promise<Failure>((settle) => (fail = settle));
   const preload = fileURLToPath(import.meta.resolve('@kassa/testing/die-with-parent'));
-  // Types are stripped once and the result is kept, which halves the time a service takes to start.
-  const compileCache = join(workspace, 'node_modules/.cache/kassa-compiled');
 
   function launch(name: ServiceName): Running {
     const logFile = join(dataFolder.path, 'logs', `${name}.log`);

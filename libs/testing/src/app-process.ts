@@ -41,6 +41,9 @@ export const heapBounds = ['--max-semi-space-size=8', '--max-old-space-size=240'
  */
 export const nodeFlags = [...heapBounds, '--heap-growing-percent=100'];
 
+/** Where Node keeps the services' code without its types, compiled; a start then takes half the processor time. */
+export const compileCache = fileURLToPath(new URL('../../../node_modules/.cache/kassa-compiled', import.meta.url));
+
 export interface AppOptions {
   /** False returns as soon as the process was spawned. Default: true. */
   waitUntilReady?: boolean;
@@ -62,6 +65,7 @@ export async function startApp(folder: string, env: Record<string, string>, opti
   const wholeEnv = {
     ...inherited(),
     NODE_ENV: 'test',
+    NODE_COMPILE_CACHE: compileCache,
     LOG_LEVEL: 'info',
     HOST: '127.0.0.1',
     HTTP_PORT: String(http),

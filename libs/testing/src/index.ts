@@ -1,4 +1,4 @@
-export { heapBounds, nodeFlags, roomFolder, startApp, type AppOptions, type AppProcess } from './app-process.ts';
+export { compileCache, heapBounds, nodeFlags, roomFolder, startApp, type AppOptions, type AppProcess } from './app-process.ts';
 export { selfSigned } from './certificate.ts';
 export { eventually } from './eventually.ts';
 export { freePort, isFree } from './free-port.ts';
