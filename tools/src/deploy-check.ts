@@ -161,8 +161,7 @@ if (import.meta.main) {
       options: { server: flag, country: { type: 'string' }, rules: flag, verbose: flag, help: flag },
     });
     if (given.help) return console.log(help);
-    if (given.rules)
-      return rules.forEach(({ id, why, mend }) => console.log(`${pc.bold(id)}\n  ${why}\n  ${pc.green(mend)}`));
+    if (given.rules) return rules.forEach(({ id, why, mend }) => console.log(`${pc.bold(id)}\n  ${why}\n  ${pc.green(mend)}`));
     const workspace = fileURLToPath(new URL('../..', import.meta.url));
     const isVerbose = given.verbose ?? false;
     const report = await checkDeploy(workspace, process.env, { only: given.country });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { Failure, runCommand } from './failure.ts';
-import { buildImage, nameOf, workspace, type BuiltImage, type ImageOptions } from './image.ts';
+import { buildImages, nameOf, workspace, type BuiltImage, type ImageOptions, type Wanted } from './image.ts';
 import { assembleBase } from './base-image.ts';
 import { hasDocker } from './image/docker.ts';
 import { reportOn, type ImageReport } from './image/facts.ts';
@@ -35,9 +35,10 @@ async function main(): Promise<void> {
   if (values.help) return console.log(help);
   if (platform() !== 'linux') throw new Failure('Images are started on Linux only, where containers can be reached by address.');
   if (!hasDocker()) throw new Failure('There is no Docker engine; start one, then npm run image:check again.');
-  if (!values['only-sell']) await buildAll(values.base ?? process.env['KASSA_BASE_IMAGE'] ?? assembleBase());
   const folder = mkdtempSync(join(tmpdir(), 'kassa-image-check-'));
   try {
+    if (!values['only-sell'])
+      await buildAll(values.base ?? process.env['KASSA_BASE_IMAGE'] ?? assembleBase(), join(folder, 'layers'));
     const loadSeconds = Number(values.seconds ?? 10);
     if (!(loadSeconds > 0)) throw new Failure('--seconds takes a number above 0.');
     await sellFromImages({ folder, workspace, postgres: values.postgres ?? 'postgres:18', imageOf, say, loadSeconds });
@@ -48,28 +49,27 @@ async function main(): Promise<void> {
 
 const imageOf = (app: ServiceName, target: Target) => `${nameOf(app, target)}:local`;
 
-async function buildAll(base: string): Promise<void> {
-  const options: ImageOptions = { base, tag: 'local' };
-  const [first = 'sales', ...others] = serviceNames;
-  const builtFirst = await buildBoth(first, options);
-  for (const app of others) await buildBoth(app, options);
-  say(`Building ${first} again from nothing …`);
-  const builtAgain = await buildBoth(first, { ...options, mustBuildAnew: true });
+async function buildAll(base: string, root: string): Promise<void> {
+  const options: ImageOptions = { base, tag: 'local', root };
+  const all = serviceNames.flatMap((app) => targets.map((target) => ({ app, target })));
+  const built = await buildImages(all, options);
+  const [{ app: one }] = all as [Wanted];
+  say(`Building ${one} again from nothing …`);
+  const again = await buildImages(
+    all.filter(({ app }) => app === one),
+    { ...options, mustBuildAnew: true },
+  );
 
+  say('Looking into all images …');
   const reports: ImageReport[] = [];
-  for (const app of serviceNames) for (const target of targets) reports.push(await reportOn(imageOf(app, target)));
+  for (const app of serviceNames) reports.push(...(await Promise.all(targets.map((target) => reportOn(imageOf(app, target))))));
   console.log(`\n${tableOf(reports)}\n`);
   const faults = reports.flatMap((report) => report.faults.map((fault) => `${report.name} ${fault}`));
   if (faults.length > 0) throw new Failure('Images are not as they must be.', faults.join('\n'));
-  const differing = builtAgain.filter(({ imageDigest }, index) => imageDigest !== builtFirst[index]?.imageDigest);
+  const differing = again.filter(({ imageDigest }, index) => imageDigest !== built[index]?.imageDigest);
   if (differing.length > 0)
     throw new Failure('Built again from the same commit, an image was another one.', differing.map(whatDiffers).join('\n'));
-  console.log(`Built again from nothing, ${builtAgain.map(({ name }) => name).join(' and ')} have the same digests.\n`);
-}
-
-function buildBoth(app: ServiceName, options: ImageOptions): Promise<BuiltImage[]> {
-  say(`Building ${targets.map((target) => imageOf(app, target)).join(' and ')} …`);
-  return Promise.all(targets.map((target) => buildImage(app, target, options)));
+  console.log(`Built again from nothing, ${again.map(({ name }) => name).join(' and ')} have the same digests.\n`);
 }
 
 const whatDiffers = ({ name, imageDigest, digest }: BuiltImage) => `${name} is ${imageDigest} now, its content ${digest}`;

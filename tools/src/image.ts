@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import pc from 'picocolors';
@@ -10,7 +10,7 @@ import { hasDocker } from './image/docker.ts';
 import { bytesMax } from './image/facts.ts';
 import { sbom } from './image/sbom.ts';
 import { settle } from './image/settle.ts';
-import { stageMigrate, stageRun, type Staged, type Target } from './image/stage.ts';
+import { Stage, type Layer, type Staged, type Target } from './image/stage.ts';
 import { say } from './progress.ts';
 import { serviceNames, type ServiceName } from './services.ts';
 
@@ -22,7 +22,7 @@ const help = `npm run image -- sales [options]     builds kassa/sales:local and 
   --no-cache          build every layer anew
   --help
 
-What goes in stands in .cache/image/<service>/<target>, the bill (CycloneDX) beside it as <target>.cdx.json. Two builds of a commit at
+What goes in stands in .cache/image: node, prisma, <service>/<target>; the bill (CycloneDX) is <service>/<target>.cdx.json. Two builds of a commit at
 different times are one image. npm run image:check builds all, starts them and sells something.`;
 
 export const workspace = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
@@ -32,6 +32,8 @@ export interface ImageOptions {
   base: string;
   tag: string;
   mustBuildAnew?: boolean;
+  /** Where layers are laid out; default: .cache/image. */
+  root?: string;
 }
 
 export interface BuiltImage extends Staged {
@@ -41,14 +43,43 @@ export interface BuiltImage extends Staged {
   imageDigest: string;
 }
 
-/** Lays out and builds the image of one service and target. Throws Failure where it would be too large, or its base has no digest. */
-export async function buildImage(app: ServiceName, target: Target, options: ImageOptions): Promise<BuiltImage> {
-  checkBase(options.base);
+/** An image by its service and target. */
+export interface Wanted {
+  app: ServiceName;
+  target: Target;
+}
+
+/**
+ * Lays out and builds images, in the order they are named; what they share is built once. Throws Failure where one would be too large, or
+ * the base has no digest.
+ */
+export async function buildImages(wanted: Wanted[], options: ImageOptions): Promise<BuiltImage[]> {
+  const { base, tag, mustBuildAnew = false, root = cache } = options;
+  checkBase(base);
   const [epoch, revision] = lastCommit();
-  const staged = await stage(app, target, epoch, revision);
-  const name = `${nameOf(app, target)}:${options.tag}`;
-  await build(app, target, { name, epoch, revision, ...options });
-  return { ...staged, name, imageDigest: await settle(name, options.base, epoch) };
+  const stage = openStage(root);
+  const standing = new Map<Layer, string>();
+  /** The image of the base with these layers. */
+  const below = async (shared: Layer[]): Promise<string> => {
+    const top = shared.at(-1);
+    if (top === undefined) return base;
+    const name = `kassa/layer-${top.name}:local`;
+    if (!standing.has(top)) await build('layer', top, name, { BASE: await below(shared.slice(0, -1)) }, mustBuildAnew);
+    standing.set(top, name);
+    return name;
+  };
+  const built: Omit<BuiltImage, 'imageDigest'>[] = [];
+  for (const { app, target } of wanted) {
+    const name = `${nameOf(app, target)}:${tag}`;
+    say(`Building ${name} …`);
+    const staged = await layOut(stage, app, target);
+    const facts = { APP: app, VERSION: tag, REVISION: revision, BASE_NAME: base };
+    await build(target, staged.own, name, { BASE: await below(staged.shared), ...facts }, mustBuildAnew);
+    built.push({ ...staged, name });
+  }
+  const names = built.map(({ name }) => name);
+  const digests = await settle(names, base, epoch);
+  return built.map((one, index) => ({ ...one, imageDigest: digests[index] ?? '' }));
 }
 
 /** A tag may be another image tomorrow, and the same commit on it another one as well. Throws Failure; only the assembled base has none. */
@@ -60,12 +91,14 @@ function checkBase(base: string): void {
 /** Kassa's name of an image: kassa/sales, kassa/sales-migrate. */
 export const nameOf = (app: ServiceName, target: Target): string => `kassa/${app}${target === 'run' ? '' : '-migrate'}`;
 
-async function stage(app: ServiceName, target: Target, epoch: number, revision: string): Promise<Staged> {
+const cache = join(workspace, '.cache/image');
+const openStage = (root: string) => new Stage({ workspace, epoch: lastCommit()[0], root });
+
+async function layOut(stage: Stage, app: ServiceName, target: Target): Promise<Staged> {
   generate(workspace, [app], say);
-  const context = join(workspace, '.cache/image', app);
-  const given = { workspace, app, epoch, folder: join(context, target) };
-  const staged = target === 'run' ? await stageRun(given) : await stageMigrate(given);
-  writeFileSync(join(context, `${target}.cdx.json`), sbom(nameOf(app, target), revision, staged.packages));
+  const staged = target === 'run' ? await stage.run(app) : stage.migrate(app);
+  const [, revision] = lastCommit();
+  writeFileSync(join(dirname(staged.own.folder), `../${target}.cdx.json`), sbom(nameOf(app, target), revision, staged.packages));
   if (staged.bytes > bytesMax)
     throw new Failure(`${nameOf(app, target)} would hold ${megabytes(staged.bytes)}, ${megabytes(bytesMax)} are allowed.`);
   return staged;
@@ -85,29 +118,33 @@ function readLastCommit(): [number, string] {
   return [Number(epoch), isChanged ? `${revision}-changed` : revision];
 }
 
+/** Builds a target of deploy/Dockerfile from one layer. Throws Failure with Docker's own words. */
 async function build(
-  app: ServiceName,
-  target: Target,
-  { name, base, tag, epoch, revision, mustBuildAnew }: ImageOptions & { name: string; epoch: number; revision: string },
+  target: string,
+  layer: Layer,
+  name: string,
+  args: Record<string, string>,
+  mustBuildAnew: boolean,
 ): Promise<void> {
-  const args = { APP: app, BASE: base, VERSION: tag, REVISION: revision, SOURCE_DATE_EPOCH: String(epoch) };
   const given = Object.entries(args).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]);
   const file = ['--file', join(workspace, 'deploy/Dockerfile'), '--target', target, '--tag', name];
   const anew = mustBuildAnew ? ['--no-cache'] : [];
-  const context = join(workspace, '.cache/image', app, target);
   try {
-    await promisify(execFile)('docker', ['build', '--quiet', ...file, ...anew, ...given, context]);
+    await promisify(execFile)('docker', ['build', '--quiet', ...file, ...anew, ...given, dirname(layer.folder)]);
   } catch (error) {
     const { stderr, stdout, message } = error as Error & { stderr?: string; stdout?: string };
     throw new Failure(`docker could not build ${name}.`, stderr || stdout || message);
   }
 }
 
-function list(name: string, { packages, bytes, digest, layers }: Staged): void {
+function list(name: string, { packages, bytes, digest, shared, own }: Staged): void {
   console.log(`${pc.bold(name)}  ${megabytes(bytes)}, ${packages.length} packages, content ${digest.slice(0, 12)}`);
   const sizes = [
-    ['Node', sizeOf(layers.node)] as const,
-    ...packages.map((one) => [`${one.name} ${one.version}`, sizeOf(join(layers.files, 'app', one.folder))] as const),
+    ...shared.filter(({ name: of }) => of === 'node').map((layer) => ['Node', layer.bytes] as const),
+    ...packages.map((one) => {
+      const bytesOf = [...shared, own].map(({ folder }) => sizeOf(join(folder, 'app', one.folder)));
+      return [`${one.name} ${one.version}`, Math.max(...bytesOf)] as const;
+    }),
   ];
   const largest = sizes.sort(([, a], [, b]) => b - a).slice(0, 8);
   for (const [what, size] of largest) console.log(`  ${megabytes(size).padStart(9)}  ${what}`);
@@ -135,21 +172,21 @@ async function main(): Promise<void> {
   if (app === undefined || !serviceNames.includes(app)) throw new Failure(`Name a service: ${serviceNames.join(', ')}.`);
   const base = values.base ?? process.env['KASSA_BASE_IMAGE'];
   const targets: Target[] = ['run', 'migrate'];
-  for (const target of targets) {
-    if (values['stage-only']) {
-      list(nameOf(app, target), await stage(app, target, ...lastCommit()));
-      continue;
-    }
-    if (base === undefined)
-      throw new Failure('Say which base to build on: --base or KASSA_BASE_IMAGE, by digest; or --stage-only.');
-    if (!hasDocker()) throw new Failure('There is no Docker engine to build with; --stage-only lays out the image without it.');
-    const built = await buildImage(app, target, {
-      base,
-      tag: values.tag ?? 'local',
-      mustBuildAnew: values['no-cache'] ?? false,
-    });
-    list(built.name, built);
-    console.log(`  ${built.imageDigest}`);
+  if (values['stage-only']) {
+    const stage = openStage(cache);
+    for (const target of targets) list(nameOf(app, target), await layOut(stage, app, target));
+    return;
+  }
+  if (base === undefined)
+    throw new Failure('Say which base to build on: --base or KASSA_BASE_IMAGE, by digest; or --stage-only.');
+  if (!hasDocker()) throw new Failure('There is no Docker engine to build with; --stage-only lays out the image without it.');
+  const built = await buildImages(
+    targets.map((target) => ({ app, target })),
+    { base, tag: values.tag ?? 'local', mustBuildAnew: values['no-cache'] ?? false },
+  );
+  for (const one of built) {
+    list(one.name, one);
+    console.log(`  ${one.imageDigest}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,16 +8,16 @@ import { promisify } from 'node:util';
 import { eventually, freePort, heapBounds, nodeFlags, testDatabase } from '@kassa/testing';
 import pg from 'pg';
 import { afterAll, expect, test } from 'vitest';
-import { buildImage } from '../src/image.ts';
+import { buildImages } from '../src/image.ts';
 import { podOf } from '../src/image/containers.ts';
 import { sbom } from '../src/image/sbom.ts';
-import { stageMigrate, stageRun, type Staged } from '../src/image/stage.ts';
+import { Stage, type Staged } from '../src/image/stage.ts';
 import { serviceNames } from '../src/services.ts';
 
 const workspace = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 // Outside the workspace, so that nothing is found that is not in the image.
 const root = mkdtempSync(join(tmpdir(), 'kassa-image-test-'));
-const options = (folder: string) => ({ workspace, app: 'acquirer', epoch: 1_700_000_000, folder: join(root, folder) });
+const openStage = (name: string) => new Stage({ workspace, epoch: 1_700_000_000, root: join(root, name) });
 afterAll(() => rmSync(root, { recursive: true }));
 const run = promisify(execFile);
 
@@ -37,24 +37,31 @@ async function openedLater(target: URL) {
   };
 }
 
-const node = (staged: Staged) => join(staged.layers.node, 'usr/local/bin/node');
+const node = ({ shared }: Staged) => join(shared[0]?.folder ?? '', 'usr/local/bin/node');
+
+/** Lays out a migration with the packages of Prisma's layer where they stand in a container. */
+function openMigration(name: string): Staged {
+  const staged = openStage(name).migrate('acquirer');
+  symlinkSync(join(staged.shared[1]?.folder ?? '', 'app/node_modules'), join(staged.own.folder, 'app/node_modules'));
+  return staged;
+}
 
 function startMigration(staged: Staged, address: string) {
   // In a container Node stands where the first line of this program says.
-  const engine = join(staged.layers.files, 'app/tools/schema-engine.mjs');
+  const app = join(staged.own.folder, 'app');
+  const engine = join(app, 'tools/schema-engine.mjs');
   writeFileSync(engine, readFileSync(engine, 'utf8').replace('#!/usr/local/bin/node', `#!${node(staged)}`));
   const env = { DATABASE_URL_FILE: address, HOME: root, PGOPTIONS: '-c lock_timeout=500ms' };
-  return run(node(staged), ['migrate.mjs'], { cwd: join(staged.layers.files, 'app'), env });
+  return run(node(staged), ['migrate.mjs'], { cwd: app, env });
 }
 
 test('A base that a tag names is refused, since the tag may be another image tomorrow', async () => {
-  await expect(buildImage('acquirer', 'run', { base: 'debian:12', tag: 'test' })).rejects.toThrow(
-    'debian:12 is no base by digest',
-  );
+  const wanted = [{ app: 'acquirer', target: 'run' }] as const;
+  await expect(buildImages([...wanted], { base: 'debian:12', tag: 'test' })).rejects.toThrow('debian:12 is no base by digest');
 });
 
 test('What an image holds migrates an empty database, and serves, alone', async () => {
-  const [migrate, service] = [await stageMigrate(options('migrate')), await stageRun(options('run'))];
+  const [migrate, service] = [openMigration('one'), await openStage('one').run('acquirer')];
   const database = await testDatabase();
   const address = join(root, 'database-url');
   const late = await openedLater(new URL(database.url));
@@ -69,7 +76,7 @@ test('What an image holds migrates an empty database, and serves, alone', async 
   writeFileSync(address, database.url);
   const [http, health, metrics] = [await freePort(), await freePort(), await freePort()];
   const started = spawn(node(service), ['--import', './dist/telemetry.js', 'dist/main.js'], {
-    cwd: join(service.layers.files, 'app'),
+    cwd: join(service.own.folder, 'app'),
     env: {
       NODE_ENV: 'test',
       HTTP_PORT: String(http),
@@ -93,8 +100,8 @@ test('What an image holds migrates an empty database, and serves, alone', async 
 }, 300_000);
 
 test('A migration that gave up at a lock changed nothing, and its second try succeeds', async () => {
-  const migrate = await stageMigrate(options('again'));
-  const next = join(migrate.layers.files, 'app/apps/room/prisma/migrations/20991231000000_add_note');
+  const migrate = openMigration('again');
+  const next = join(migrate.own.folder, 'app/apps/room/prisma/migrations/20991231000000_add_note');
   mkdirSync(next);
   writeFileSync(join(next, 'migration.sql'), 'CREATE TABLE notes (id bigint); ALTER TABLE busy ADD COLUMN note text;');
   const database = await testDatabase();
@@ -118,10 +125,11 @@ test('A migration that gave up at a lock changed nothing, and its second try suc
 }, 300_000);
 
 test('Two builds of the same sources hold the same, and neither shell, nor package manager, nor a foreign engine', async () => {
-  const [first, second] = [await stageMigrate(options('first')), await stageMigrate(options('second'))];
+  const [first, second] = [openStage('first').migrate('acquirer'), openStage('second').migrate('acquirer')];
   expect(second.digest).toBe(first.digest);
   expect(sbom('kassa/acquirer-migrate', '1', second.packages)).toBe(sbom('kassa/acquirer-migrate', '1', first.packages));
-  const paths = readdirSync(first.layers.files, { recursive: true, encoding: 'utf8' });
+  const layers = [...first.shared, first.own];
+  const paths = layers.flatMap(({ folder }) => readdirSync(folder, { recursive: true, encoding: 'utf8' }));
   const unwanted =
     /(^|\/)bin\/(sh|bash|npm|npx)$|schema-engine-(debian|linux|darwin)|libquery_engine|(mysql|sqlite|sqlserver)\..*wasm/;
   expect(paths.filter((path) => unwanted.test(path))).toEqual([]);
@@ -131,9 +139,9 @@ test('Two builds of the same sources hold the same, and neither shell, nor packa
 test('The Dockerfile takes its base by argument and ends as nobody in particular', () => {
   const dockerfile = readFileSync(join(workspace, 'deploy/Dockerfile'), 'utf8');
   expect([...dockerfile.matchAll(/^FROM (\S+) AS (\w+)$/gm)].map(([, base, target]) => [base, target])).toEqual([
-    ['${BASE}', 'node'],
-    ['node', 'run'],
-    ['node', 'migrate'],
+    ['${BASE}', 'layer'],
+    ['${BASE}', 'run'],
+    ['${BASE}', 'migrate'],
   ]);
   expect(dockerfile.match(/^USER 10001:10001$/gm)).toHaveLength(2);
   const [service] = [...dockerfile.matchAll(/^ENTRYPOINT (.*)$/gm)].map(([, words = '']) => JSON.parse(words) as string[]);

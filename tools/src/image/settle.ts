@@ -6,6 +6,13 @@ import { gunzipSync } from 'node:zlib';
 import { Failure } from '../failure.ts';
 import { docker, inspectImage, pipe } from './docker.ts';
 
+/** An image in the archive of docker save: files of the archive, and its names. */
+interface Saved {
+  Config: string;
+  RepoTags: string[];
+  Layers: string[];
+}
+
 /** The parts of an image's configuration (OCI image specification) that say what it is, and not when and where it was built. */
 interface Configuration {
   architecture: string;
@@ -17,33 +24,39 @@ interface Configuration {
 const lasting = ['User', 'ExposedPorts', 'Env', 'Entrypoint', 'Cmd', 'WorkingDir', 'Labels'];
 
 /**
- * Takes the time and the builder out of an image: every file of the layers above the base gets `epoch`, in seconds, and so does the image
+ * Takes the time and the builder out of images: every file of the layers above the base gets `epoch`, in seconds, and so does each image
  * itself, so that the same content has the same digest whenever and by whichever builder it was made. Docker's own builder knows no
- * SOURCE_DATE_EPOCH, and BuildKit rewrites times in some of its exporters only. Returns the digest, by which Docker then knows the image.
+ * SOURCE_DATE_EPOCH, and BuildKit rewrites times in some of its exporters only. Returns the digests, by which Docker then knows the images.
  */
-export async function settle(image: string, base: string, epoch: number): Promise<string> {
+export async function settle(images: string[], base: string, epoch: number): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'kassa-image-'));
   try {
-    const built = inspectImage(image).Id;
-    await pipe(['docker', 'save', image], ['tar', '-xf', '-', '-C', folder]);
-    const [saved] = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as [{ Config: string; Layers: string[] }];
-    const configuration = JSON.parse(readFileSync(join(folder, saved.Config), 'utf8')) as Configuration;
+    const built = images.map((image) => inspectImage(image).Id);
+    await pipe(['docker', 'save', ...images], ['tar', '-xf', '-', '-C', folder]);
+    const saved = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Saved[];
     const ofBase = inspectImage(base).RootFS.Layers.length;
-    const diffIds = saved.Layers.map((layer, index) =>
-      index < ofBase ? configuration.rootfs.diff_ids[index] : settleLayer(join(folder, layer), epoch),
-    );
-    const settled = JSON.stringify(settledConfiguration(configuration, diffIds as string[], epoch));
-    const digest = createHash('sha256').update(settled).digest('hex');
-    writeFileSync(join(folder, `${digest}.json`), settled);
-    const manifest = [{ Config: `${digest}.json`, RepoTags: [image], Layers: saved.Layers }];
+    const settled = new Map<string, string>();
+    const digestOf = (layer: string) => settled.get(layer) ?? settleLayer(join(folder, layer), epoch);
+    const manifest = saved.map(({ Config, RepoTags, Layers }) => {
+      const configuration = JSON.parse(readFileSync(join(folder, Config), 'utf8')) as Configuration;
+      const diffIds = Layers.map((layer, index) => {
+        if (index < ofBase) return configuration.rootfs.diff_ids[index] ?? '';
+        const digest = digestOf(layer);
+        settled.set(layer, digest);
+        return digest;
+      });
+      const text = JSON.stringify(settledConfiguration(configuration, diffIds, epoch));
+      const file = `${createHash('sha256').update(text).digest('hex')}.json`;
+      writeFileSync(join(folder, file), text);
+      return { Config: file, RepoTags, Layers };
+    });
     writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest));
-    await pipe(
-      ['tar', '-cf', '-', '-C', folder, 'manifest.json', `${digest}.json`, ...saved.Layers],
-      ['docker', 'load', '--quiet'],
-    );
-    const { Id } = inspectImage(image);
-    if (Id !== built) docker(['rmi', '--no-prune', built]);
-    return Id;
+    const parts = new Set(manifest.flatMap(({ Config, Layers }) => [Config, ...Layers]));
+    await pipe(['tar', '-cf', '-', '-C', folder, 'manifest.json', ...parts], ['docker', 'load', '--quiet']);
+    const ids = images.map((image) => inspectImage(image).Id);
+    const replaced = built.filter((id) => !ids.includes(id));
+    if (replaced.length > 0) docker(['rmi', '--no-prune', ...replaced]);
+    return ids;
   } finally {
     rmSync(folder, { recursive: true });
   }
