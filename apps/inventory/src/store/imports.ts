@@ -90,7 +90,7 @@ const takeOverImport = {
 const importing = (call: string) =>
   `WITH alive AS (UPDATE imports SET leased_until = ${leased('$2::bigint')} WHERE id = $1) SELECT ${call} AS words`;
 const importRows: Record<ImportKind, Statement> = {
-  products: { name: 'import_products', text: importing('import_products_v2($3)') },
+  products: { name: 'import_products', text: importing('import_products_v3($3)') },
   shops: { name: 'import_shops', text: importing('import_shops_v2($3)') },
   'opening-stock': { name: 'import_opening_stock', text: importing('import_opening_stock_v1($3, $4)') },
 };
