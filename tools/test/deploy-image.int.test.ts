@@ -39,9 +39,11 @@ async function openedLater(target: URL) {
 
 const node = ({ shared }: Staged) => join(shared[0]?.folder ?? '', 'usr/local/bin/node');
 
+const stage = openStage('first');
+
 /** Lays out a migration with the packages of Prisma's layer where they stand in a container. */
-function openMigration(name: string): Staged {
-  const staged = openStage(name).migrate('acquirer');
+function openMigration(): Staged {
+  const staged = stage.migrate('acquirer');
   symlinkSync(join(staged.shared[1]?.folder ?? '', 'app/node_modules'), join(staged.own.folder, 'app/node_modules'));
   return staged;
 }
@@ -61,7 +63,7 @@ test('A base that a tag names is refused, since the tag may be another image tom
 });
 
 test('What an image holds migrates an empty database, and serves, alone', async () => {
-  const [migrate, service] = [openMigration('one'), await openStage('one').run('acquirer')];
+  const [migrate, service] = [openMigration(), await stage.run('acquirer')];
   const database = await testDatabase();
   const address = join(root, 'database-url');
   const late = await openedLater(new URL(database.url));
@@ -100,7 +102,7 @@ test('What an image holds migrates an empty database, and serves, alone', async 
 }, 300_000);
 
 test('A migration that gave up at a lock changed nothing, and its second try succeeds', async () => {
-  const migrate = openMigration('again');
+  const migrate = openMigration();
   const next = join(migrate.own.folder, 'app/apps/room/prisma/migrations/20991231000000_add_note');
   mkdirSync(next);
   writeFileSync(join(next, 'migration.sql'), 'CREATE TABLE notes (id bigint); ALTER TABLE busy ADD COLUMN note text;');
@@ -125,7 +127,7 @@ test('A migration that gave up at a lock changed nothing, and its second try suc
 }, 300_000);
 
 test('Two builds of the same sources hold the same, and neither shell, nor package manager, nor a foreign engine', async () => {
-  const [first, second] = [openStage('first').migrate('acquirer'), openStage('second').migrate('acquirer')];
+  const [first, second] = [stage.migrate('acquirer'), openStage('second').migrate('acquirer')];
   expect(second.digest).toBe(first.digest);
   expect(sbom('kassa/acquirer-migrate', '1', second.packages)).toBe(sbom('kassa/acquirer-migrate', '1', first.packages));
   const layers = [...first.shared, first.own];

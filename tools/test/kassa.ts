@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { compileCache } from '@kassa/testing';
 import { isAlive, markOf, type ProcessMark } from '../src/processes.ts';
 import type { System } from '../src/system.ts';
 
@@ -36,7 +37,7 @@ export function command(file: string, args: string[], env: Record<string, string
   const own = Object.entries(process.env).filter(([name]) => !/^(VITEST|npm_|NODE_|KASSA_|FORCE_COLOR)/.test(name));
   const child = spawn(file, args, {
     cwd: workspace,
-    env: { ...(Object.fromEntries(own) as Record<string, string>), NO_COLOR: '1', ...env },
+    env: { ...(Object.fromEntries(own) as Record<string, string>), NO_COLOR: '1', NODE_COMPILE_CACHE: compileCache, ...env },
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));

@@ -158,17 +158,16 @@ describe.skipIf(lacking !== undefined)('A rollout', () => {
     expect(await promote('is-full', 190)).toEqual([denied]);
   });
 
-  test('ends by the command in the last three waves, each a change of one file that shows what it does first', async () => {
+  test('ends by the command in the last wave, a change of one file that shows what it does first', async () => {
+    for (const [wave, hours] of promotions.slice(11, -1)) expect([wave, await promote(wave, hours)]).toEqual([wave, []]);
     const address = ['--prometheus', prometheus.address];
-    for (const wave of ['is-full', 'gl-full', 'fo-full']) {
-      const before = tree();
-      const { code, output } = await run('promote', wave, '--yes', ...address);
-      expect([code, output]).toEqual([0, output]);
-      expect(changedSince(before)).toEqual([`deploy/releases/${wave}/kustomization.yaml`]);
-      expect(output).toMatch(/Deployment\/sales {2}spec\.template\.spec\.containers\[app]\.image/);
-      expect(output).toContain('- unreleased.invalid/sales');
-      expect(output).toContain(`+ ${images(commits[0])['sales']?.slice(0, -52)}…`);
-    }
+    const before = tree();
+    const { code, output } = await run('promote', 'fo-full', '--yes', ...address);
+    expect([code, output]).toEqual([0, output]);
+    expect(changedSince(before)).toEqual(['deploy/releases/fo-full/kustomization.yaml']);
+    expect(output).toMatch(/Deployment\/sales {2}spec\.template\.spec\.containers\[app]\.image/);
+    expect(output).toContain('- unreleased.invalid/sales');
+    expect(output).toContain(`+ ${images(commits[0])['sales']?.slice(0, -52)}…`);
     const { states } = readStanding(root);
     expect([...states.values()].map(({ release }) => release)).toEqual(promotions.map(() => build(commits[0])));
     expect((await run('status', ...address)).output).toMatch(/^dk-full +36 of 40 +1f1f1f1f .* green +has what it copies$/m);
