@@ -137,6 +137,13 @@ describe('a row that cannot be used is refused by name, and the others are writt
     expect(await refusalsOf(body)).toMatchObject([{ row: 2, column: 'gtin', code: 'gtin-taken' }]);
   });
 
+  test('products: of two new ones with one GTIN the first is taken', async () => {
+    const [first, second] = ['N8', 'N9'].map((sku) => product({ sku, gtin: thirteenDigits(908) }));
+    const { body } = await send('products', `${header}${first}\n${second}`);
+    expect(body).toMatchObject({ rows: 2, accepted: 1, refused: 1 });
+    expect(await refusalsOf(body)).toMatchObject([{ row: 3, column: 'gtin', code: 'gtin-taken' }]);
+  });
+
   const shop = (more: Partial<Record<string, string>> = {}) =>
     Object.values({
       id: 'dk-003',
