@@ -1,6 +1,6 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readCountries, stagesOf } from '../deploy/countries.ts';
 import { findKustomize, howToGetKustomize } from '../deploy/kustomize.ts';
 import { readWaves, soakMs, type Wave, type Waves } from '../deploy/waves.ts';
@@ -253,8 +253,8 @@ async function rendered(workspace: string, wave: Wave, { file, text }: { file: s
     cpSync(join(workspace, 'deploy'), join(copy, 'deploy'), { recursive: true });
     writeFileSync(join(copy, file), text);
     const render = async (tree: string) => {
-      const located = await kustomize.render({ resources: stages.map((stage) => join(tree, stage)) });
-      return located.map(({ object }) => object);
+      const rendered = await Promise.all(stages.map((stage) => kustomize.render({ resources: [resolve(tree, stage)] })));
+      return rendered.flat().map(({ object }) => object);
     };
     const [before, after] = await Promise.all([render(workspace), render(copy)]);
     return { changes: diffObjects(before, after), objects: after.length, renderer: kustomize.name };
