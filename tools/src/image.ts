@@ -58,14 +58,14 @@ export async function buildImages(wanted: Wanted[], options: ImageOptions): Prom
   checkBase(base);
   const [epoch, revision] = lastCommit();
   const stage = openStage(root);
-  const standing = new Map<Layer, string>();
+  const standing = new Set<Layer>();
   /** The image of the base with these layers. */
   const below = async (shared: Layer[]): Promise<string> => {
     const top = shared.at(-1);
     if (top === undefined) return base;
     const name = `kassa/layer-${top.name}:local`;
     if (!standing.has(top)) await build('layer', top, name, { BASE: await below(shared.slice(0, -1)) }, mustBuildAnew);
-    standing.set(top, name);
+    standing.add(top);
     return name;
   };
   const built: Omit<BuiltImage, 'imageDigest'>[] = [];

@@ -36,15 +36,16 @@ export async function settle(images: string[], base: string, epoch: number): Pro
     const saved = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Saved[];
     const ofBase = inspectImage(base).RootFS.Layers.length;
     const settled = new Map<string, string>();
-    const digestOf = (layer: string) => settled.get(layer) ?? settleLayer(join(folder, layer), epoch);
+    const digestOf = (layer: string) => {
+      const digest = settled.get(layer) ?? settleLayer(join(folder, layer), epoch);
+      settled.set(layer, digest);
+      return digest;
+    };
     const manifest = saved.map(({ Config, RepoTags, Layers }) => {
       const configuration = JSON.parse(readFileSync(join(folder, Config), 'utf8')) as Configuration;
-      const diffIds = Layers.map((layer, index) => {
-        if (index < ofBase) return configuration.rootfs.diff_ids[index] ?? '';
-        const digest = digestOf(layer);
-        settled.set(layer, digest);
-        return digest;
-      });
+      const diffIds = Layers.map((layer, index) =>
+        index < ofBase ? (configuration.rootfs.diff_ids[index] ?? '') : digestOf(layer),
+      );
       const text = JSON.stringify(settledConfiguration(configuration, diffIds, epoch));
       const file = `${createHash('sha256').update(text).digest('hex')}.json`;
       writeFileSync(join(folder, file), text);
