@@ -25,7 +25,7 @@ const help = `npm run deploy:check [-- options]     judges every manifest of dep
   --server            ask a real API server as well: builds kube-apiserver ${kubernetesVersion} with Go (once, some five minutes), starts it on
                       etcd, and dry-runs every manifest and the pods of every workload, strictly and with warnings as errors; then
                       the bad manifests, to show which traps only our rules see
-  --country ax        render the overlays of one country only, with platform and clusters
+  --country dk        render the overlays of one country only, with platform and clusters
   --rules             list the rules with what each is for
   --verbose           say for every finding in which overlays it was seen; with --server, what it said of each bad manifest
   --help
@@ -58,7 +58,9 @@ export async function checkDeploy(
   const contracts = readContracts(workspace);
   const waves = readWaves(workspace);
   const countries = readCountries(workspace);
-  if (only !== undefined && !countries.some(({ country }) => country === only)) throw new Failure(`There is no country ${only}.`);
+  const names = [...new Set(countries.map(({ country }) => country))];
+  if (only !== undefined && !names.includes(only))
+    throw new Failure(`There is no country ${only}; there are ${names.join(', ')}.`);
   const { scenes, findings } = kustomize
     ? await renderScenes(workspace, kustomize, { ...facts, only })
     : { scenes: sourceScenes(workspace, sceneWith(facts)), findings: [] };
