@@ -86,12 +86,15 @@ const counterStatement: Statement = {
   text: `SELECT ${shopJson}, ${tillJson}, ${offersJson} FROM shops h WHERE h.id = $1`,
 };
 
-/** $1 shop or NULL for any, $6 the sale. */
-const loadStatement: Statement = {
-  name: 'sales_load',
-  text: `SELECT ${saleColumns}, ${linesJson}, ${tendersJson}, ${shopJson}, ${tillJson}, ${offersJson}
-    FROM sales s JOIN shops h ON h.id = s.shop_id WHERE s.id = $6 AND ($1::text IS NULL OR s.shop_id = $1)`,
-};
+/** $1 shop or NULL for any. */
+const loadText = (
+  offers: string,
+  sale: string,
+) => `SELECT ${saleColumns}, ${linesJson}, ${tendersJson}, ${shopJson}, ${tillJson}, ${offers}
+    FROM sales s JOIN shops h ON h.id = s.shop_id WHERE s.id = ${sale} AND ($1::text IS NULL OR s.shop_id = $1)`;
+
+const loadStatement: Statement = { name: 'sales_load', text: loadText(`'[]'::json AS offers`, '$3') };
+const loadWithOffersStatement: Statement = { name: 'sales_load_with_offers', text: loadText(offersJson, '$6') };
 
 /**
  * One live session per register: a later sign-in takes the register over in the statement that writes, and an earlier one is refused by
@@ -105,22 +108,16 @@ const signInCtes = `till AS (SELECT r.kind = 'web' OR r.session_id IS NULL OR r.
 
 const signInExpected = `kassa_expect(EXISTS (SELECT FROM till), 'register-unknown'), kassa_expect((SELECT is_live FROM till), 'session-superseded')`;
 
-const putLinesCte = (
-  sale: number,
-  lines: number,
-) => `put_lines AS (INSERT INTO sale_lines AS l (sale_id, line_id, position, sku, gtin, name, item_group, is_serialised,
-      quantity, serials, unit_minor, discount_minor, vat_bp, gross_minor, vat_minor, net_minor)
-    SELECT $${sale}::uuid, n.* FROM jsonb_to_recordset($${lines}::jsonb) AS n (${lineColumns})
-    ON CONFLICT (sale_id, line_id) DO UPDATE SET quantity = excluded.quantity, serials = excluded.serials, discount_minor = excluded.discount_minor,
-      vat_bp = excluded.vat_bp, gross_minor = excluded.gross_minor, vat_minor = excluded.vat_minor, net_minor = excluded.net_minor
-    RETURNING l.line_id)`;
+const lineTarget = `(sale_id, line_id, position, sku, gtin, name, item_group, is_serialised, quantity, serials, unit_minor, discount_minor, vat_bp,
+      gross_minor, vat_minor, net_minor)`;
 
 const openStatement: Statement = {
   name: 'sales_open',
   text: `WITH ${keyCte(1)}, ${signInCtes},
     sale AS (INSERT INTO sales (id, shop_id, register_id, country, currency, state, total_minor, opened_by, opened_at)
       VALUES ($11, $8, $7, $12, $13, $14, $15, $16, $17) ON CONFLICT (id) DO NOTHING RETURNING id),
-    ${putLinesCte(11, 18)}
+    lines AS (INSERT INTO sale_lines ${lineTarget}
+      SELECT sale.id, n.* FROM sale, jsonb_to_recordset($18::jsonb) AS n (${lineColumns}))
     SELECT ${keyExpected}, ${signInExpected}, kassa_expect(EXISTS (SELECT FROM sale), 'already-exists')`,
 };
 
@@ -128,28 +125,51 @@ const openStatement: Statement = {
 const saveCtes = `${keyCte(1)}, ${signInCtes},
     sale AS (UPDATE sales SET version = version + 1, register_id = $7, state = $13, attempt = $14, total_minor = $15, rounding_minor = $16,
         change_minor = $17, business_date = $18, refusal = $19
-      WHERE id = $11 AND version = $12 RETURNING id),
-    ${putLinesCte(11, 20)},
-    dropped_lines AS (DELETE FROM sale_lines WHERE sale_id = $11 AND line_id = ANY ($21::uuid[]) RETURNING line_id),
-    put_tenders AS (INSERT INTO sale_tenders AS t (sale_id, tender_id, attempt, position, method, capture, amount_minor, tendered_minor, instrument,
-        intent_id, transaction_ids, status)
-      SELECT $11::uuid, n.* FROM jsonb_to_recordset($22::jsonb) AS n (${tenderColumns})
+      WHERE id = $11 AND version = $12 RETURNING id)`;
+
+/** Rows of a sale that a move may change or not; `cte` is given the parameter that stands for them. */
+const rowCtes = {
+  lines: (rows: string) => `put_lines AS (INSERT INTO sale_lines ${lineTarget}
+      SELECT $11::uuid, n.* FROM jsonb_to_recordset(${rows}::jsonb) AS n (${lineColumns})
+      ON CONFLICT (sale_id, line_id) DO UPDATE SET quantity = excluded.quantity, serials = excluded.serials, discount_minor = excluded.discount_minor,
+        vat_bp = excluded.vat_bp, gross_minor = excluded.gross_minor, vat_minor = excluded.vat_minor, net_minor = excluded.net_minor)`,
+  droppedLines: (ids: string) =>
+    `dropped_lines AS (DELETE FROM sale_lines WHERE sale_id = $11 AND line_id = ANY (${ids}::uuid[]))`,
+  tenders: (
+    rows: string,
+  ) => `put_tenders AS (INSERT INTO sale_tenders (sale_id, tender_id, attempt, position, method, capture, amount_minor,
+        tendered_minor, instrument, intent_id, transaction_ids, status)
+      SELECT $11::uuid, n.* FROM jsonb_to_recordset(${rows}::jsonb) AS n (${tenderColumns})
       ON CONFLICT (sale_id, tender_id) DO UPDATE SET attempt = excluded.attempt, position = excluded.position, amount_minor = excluded.amount_minor,
-        intent_id = excluded.intent_id, transaction_ids = excluded.transaction_ids
-      RETURNING t.tender_id),
-    dropped_tenders AS (DELETE FROM sale_tenders WHERE sale_id = $11 AND tender_id = ANY ($23::uuid[]) RETURNING tender_id)`;
+        intent_id = excluded.intent_id, transaction_ids = excluded.transaction_ids)`,
+  droppedTenders: (ids: string) =>
+    `dropped_tenders AS (DELETE FROM sale_tenders WHERE sale_id = $11 AND tender_id = ANY (${ids}::uuid[]))`,
+};
+type RowSet = keyof typeof rowCtes;
 
 const saveExpected = `${keyExpected}, ${signInExpected}, kassa_expect(EXISTS (SELECT FROM sale), 'stale')`;
 
-const saveStatement: Statement = { name: 'sales_save', text: `WITH ${saveCtes} SELECT ${saveExpected}` };
-
-const freezeStatement: Statement = {
-  name: 'sales_freeze',
-  text: `WITH ${saveCtes},
+const frozen = `,
     checkout AS (INSERT INTO checkouts (sale_id, attempt, phase, plan, key_scope, trace_id, instance, lease_owner, lease_until)
-      SELECT $11, $14, 'COMMITTING', $24, $1, $25, $26, $27, now() + $28 * interval '1 millisecond' RETURNING started_at)
-    SELECT ${saveExpected}, (SELECT started_at FROM checkout) AS "startedAt"`,
-};
+      SELECT $11, $14, 'COMMITTING', $20, $1, $21, $22, $23, now() + $24 * interval '1 millisecond' RETURNING started_at)
+    SELECT ${saveExpected}, (SELECT started_at FROM checkout) AS "startedAt"`;
+
+const statements = new Map<string, Statement>();
+
+/**
+ * Saves the sale and those rows of it that changed, whose parameters come last; a part that writes nothing costs the start of a plan as
+ * well. A freeze writes the checkout too.
+ */
+function saveStatement(kind: 'save' | 'freeze', changed: RowSet[]): Statement {
+  const name = ['sales', kind, ...changed].join('_');
+  const known = statements.get(name);
+  if (known) return known;
+  const first = kind === 'save' ? 20 : 25;
+  const ctes = [saveCtes, ...changed.map((rows, n) => rowCtes[rows](`$${first + n}`))];
+  const made = { name, text: `WITH ${ctes.join(',\n    ')}${kind === 'save' ? ` SELECT ${saveExpected}` : frozen}` };
+  statements.set(name, made);
+  return made;
+}
 
 /** Sales up to the freeze, and their checkouts from there on. A verb that writes is one statement, and all of it or nothing happens. */
 export function createStore(db: Database, options: StoreOptions) {
@@ -170,7 +190,9 @@ export function createStore(db: Database, options: StoreOptions) {
       items: Item[] = [],
       at = new Date(0),
     ): Promise<LoadedSale | undefined> {
-      const { rows } = await db.query<SaleRow>(loadStatement, [by.shopId, by.registerId, ...itemColumns(items), at, saleId]);
+      const { rows } = items.length
+        ? await db.query<SaleRow>(loadWithOffersStatement, [by.shopId, by.registerId, ...itemColumns(items), at, saleId])
+        : await db.query<SaleRow>(loadStatement, [by.shopId, by.registerId, saleId]);
       return rows[0] && toLoadedSale(rows[0]);
     },
 
@@ -191,17 +213,19 @@ export function createStore(db: Database, options: StoreOptions) {
 
     /** Puts the sale `after` in the place of `before`. Errors: write-conflict where it changed meanwhile, register-unknown, session-superseded. */
     async saveSale(before: Sale, after: Sale, by: SignedIn, key: Key, answer: Answer): Promise<void> {
-      await expecting(() =>
-        db.query(saveStatement, [...keyValues(key, answer), ...signInValues(by), ...saveValues(before, after)]),
-      );
+      const changed = changedRows(before, after);
+      const values = [...keyValues(key, answer), ...signInValues(by), ...saveValues(before, after), ...changed.values];
+      await expecting(() => db.query(saveStatement('save', changed.names), values));
     },
 
     /** Saves the sale as COMMITTING together with its plan, the claim of the key and the lease. Errors: as saveSale. */
     async freeze(before: Sale, after: Sale, plan: Plan, by: SignedIn, key: Key): Promise<Checkout> {
       const { traceId, instance, scope } = key;
       const checkout = [JSON.stringify(plan), traceId, instance, owner, leaseMs];
-      const values = [...claimValues(key, after.id), ...signInValues(by), ...saveValues(before, after), ...checkout];
-      const { rows } = await expecting(() => db.query<{ startedAt: Date }>(freezeStatement, values));
+      const changed = changedRows(before, after);
+      const claim = claimValues(key, after.id);
+      const values = [...claim, ...signInValues(by), ...saveValues(before, after), ...checkout, ...changed.values];
+      const { rows } = await expecting(() => db.query<{ startedAt: Date }>(saveStatement('freeze', changed.names), values));
       const startedAt = (rows[0]?.startedAt ?? new Date(0)).toISOString();
       const { saleId, attempt } = plan;
       return {
@@ -241,9 +265,7 @@ function signInValues(by: SignedIn): unknown[] {
   return [by.registerId, by.shopId, by.sessionId, by.authTime];
 }
 
-/** Only rows that are other objects than before are written. */
 function saveValues(before: Sale, after: Sale): unknown[] {
-  const kept = new Set([...after.lines.map(({ lineId }) => lineId), ...after.tenders.map(({ tenderId }) => tenderId)]);
   return [
     before.id,
     before.version,
@@ -254,9 +276,18 @@ function saveValues(before: Sale, after: Sale): unknown[] {
     after.changeMinor,
     after.businessDate,
     after.refusal === null ? null : JSON.stringify(after.refusal),
-    JSON.stringify(after.lines.filter((line) => !before.lines.includes(line))),
-    before.lines.map(({ lineId }) => lineId).filter((id) => !kept.has(id)),
-    JSON.stringify(after.tenders.filter((tender) => !before.tenders.includes(tender))),
-    before.tenders.map(({ tenderId }) => tenderId).filter((id) => !kept.has(id)),
   ];
+}
+
+/** Only rows that are other objects than before are written. */
+function changedRows(before: Sale, after: Sale): { names: RowSet[]; values: unknown[] } {
+  const kept = new Set([...after.lines.map(({ lineId }) => lineId), ...after.tenders.map(({ tenderId }) => tenderId)]);
+  const sets: Record<RowSet, unknown[]> = {
+    lines: after.lines.filter((line) => !before.lines.includes(line)),
+    droppedLines: before.lines.map(({ lineId }) => lineId).filter((id) => !kept.has(id)),
+    tenders: after.tenders.filter((tender) => !before.tenders.includes(tender)),
+    droppedTenders: before.tenders.map(({ tenderId }) => tenderId).filter((id) => !kept.has(id)),
+  };
+  const names = (Object.keys(sets) as RowSet[]).filter((name) => sets[name].length > 0);
+  return { names, values: names.map((name) => (name.startsWith('dropped') ? sets[name] : JSON.stringify(sets[name]))) };
 }

@@ -57,9 +57,9 @@ const finishStatement: Statement = {
       RETURNING sale_id),
     tenders AS (UPDATE sale_tenders t SET status = 'SETTLED', authorisation_code = p."authorisationCode", card_label = p."cardLabel"
       FROM jsonb_to_recordset($9::jsonb) AS p ("tenderId" uuid, "authorisationCode" text, "cardLabel" text)
-      WHERE t.sale_id = $4 AND t.tender_id = p."tenderId" RETURNING t.tender_id),
+      WHERE t.sale_id = $4 AND t.tender_id = p."tenderId"),
     text AS (SELECT replace($3, $7, counter.last_receipt::text) AS answer FROM counter),
-    answered AS (UPDATE idempotency_keys SET status = $2, answer = text.answer FROM text WHERE scope = $1 AND status IS NULL RETURNING scope)
+    answered AS (UPDATE idempotency_keys SET status = $2, answer = text.answer FROM text WHERE scope = $1 AND status IS NULL)
     SELECT kassa_expect(EXISTS (SELECT FROM sale) AND EXISTS (SELECT FROM checkout), 'stale'),
       (SELECT receipt_number FROM sale) AS number, (SELECT answer FROM text) AS answer`,
 };
