@@ -1,14 +1,21 @@
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Method } from '@kassa/contracts/payments';
+import { eventually } from '@kassa/testing';
 import { openRoom, purchase, type Room } from './room.ts';
 
 let room: Room;
 beforeAll(async () => {
-  // No background loop wakes up while statements are counted.
+  // No background loop wakes up while statements are counted, once each has looked for the first time.
   const never = '3600000';
   room = await openRoom({ RESOLVE_EVERY_MS: never, EXPIRE_EVERY_MS: never, TERMINAL_TIMEOUT_MS: '10000', LEASE_MS: '10000' });
   await room.sql('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
+  await eventually(async () => {
+    const looked = await room.sql(`SELECT s.query FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+      WHERE d.datname = current_database() AND s.toplevel
+        AND (s.query LIKE 'UPDATE transactions t SET attempts%' OR s.query LIKE 'SELECT expire_authorisations%')`);
+    expect(looked).toHaveLength(2);
+  });
 });
 afterAll(() => room?.close());
 
