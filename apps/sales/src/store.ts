@@ -279,15 +279,16 @@ function saveValues(before: Sale, after: Sale): unknown[] {
   ];
 }
 
-/** Only rows that are other objects than before are written. */
+/** The rows that are other objects than before, as JSON, and the ids of those that are gone; sets without any are left out. */
 function changedRows(before: Sale, after: Sale): { names: RowSet[]; values: unknown[] } {
   const kept = new Set([...after.lines.map(({ lineId }) => lineId), ...after.tenders.map(({ tenderId }) => tenderId)]);
-  const sets: Record<RowSet, unknown[]> = {
-    lines: after.lines.filter((line) => !before.lines.includes(line)),
+  const json = (rows: unknown[]) => (rows.length > 0 ? JSON.stringify(rows) : '');
+  const sets: Record<RowSet, string | string[]> = {
+    lines: json(after.lines.filter((line) => !before.lines.includes(line))),
     droppedLines: before.lines.map(({ lineId }) => lineId).filter((id) => !kept.has(id)),
-    tenders: after.tenders.filter((tender) => !before.tenders.includes(tender)),
+    tenders: json(after.tenders.filter((tender) => !before.tenders.includes(tender))),
     droppedTenders: before.tenders.map(({ tenderId }) => tenderId).filter((id) => !kept.has(id)),
   };
   const names = (Object.keys(sets) as RowSet[]).filter((name) => sets[name].length > 0);
-  return { names, values: names.map((name) => (name.startsWith('dropped') ? sets[name] : JSON.stringify(sets[name]))) };
+  return { names, values: names.map((name) => sets[name]) };
 }
