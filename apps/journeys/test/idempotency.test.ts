@@ -46,7 +46,7 @@ test('Every POST, PATCH and DELETE takes a key, and each is tried here', () => {
 describe.each(writes)('$name', (operation) => {
   // The acquirer is the outside world: its key is the operation's own id, and it tells nobody that it was here before.
   const isOurs = operation.service !== 'acquirer';
-  const url = () => system.databaseUrl(operation.service);
+  const tables = () => settled(operation.service);
 
   test('is answered as the first time, and done once, and another body is refused', async () => {
     const write = await ready[operation.name]!();
@@ -54,7 +54,7 @@ describe.each(writes)('$name', (operation) => {
     const by = await sender(operation);
     const first = await send(by, operation, write, key);
     expect(first.status, first.text).toBeLessThan(300);
-    const after = await settled(url());
+    const after = await tables();
     const again = await send(by, operation, write, key);
     expect({ status: again.status, body: again.body }).toEqual({ status: first.status, body: first.body });
     expect(again.headers.get('idempotency-replayed')).toBe(isOurs ? 'true' : null);
@@ -65,26 +65,26 @@ describe.each(writes)('$name', (operation) => {
       const other = await send(by, operation, { ...write, body: write.other }, key);
       expect(other).toMatchObject({ status: 422, body: { code: 'idempotency-key-reused' } });
     }
-    expect(await settled(url())).toEqual(after);
+    expect(await tables()).toEqual(after);
   });
 
   test('sent five times at once is done once, and all are told the same', async () => {
     const write = await ready[operation.name]!();
     const key = write.key ?? randomUUID();
     const by = await sender(operation);
-    const before = await settled(url());
+    const before = await tables();
     const answers = await Promise.all(Array.from({ length: 5 }, () => insist(() => send(by, operation, write, key))));
     expect(answers[0]!.status, answers[0]!.text).toBeLessThan(300);
     expect(new Set(answers.map(({ status, body }) => `${status} ${JSON.stringify(body)}`)).size).toBe(1);
-    expect(added(before, await settled(url()))).toEqual(await rowsOfOne(operation));
+    expect(added(before, await tables())).toEqual(await rowsOfOne(operation));
   });
 
   /** The rows that come to be by one such write. */
   async function rowsOfOne({ name }: Operation): Promise<Record<string, number>> {
     const write = await ready[name]!();
-    const before = await settled(url());
+    const before = await tables();
     await send(await sender(operation), operation, write, write.key ?? randomUUID());
-    return added(before, await settled(url()));
+    return added(before, await tables());
   }
 });
 
@@ -164,10 +164,15 @@ async function insist(act: () => Promise<Reply>): Promise<Reply> {
   }, 20_000);
 }
 
-/** What every table holds, once two looks at it are the same and no change waits for its number in the feed. */
-async function settled(databaseUrl: string): Promise<Record<string, string>> {
+/**
+ * What every table of a service holds, once two looks at it are the same, no change waits for its number in the feed, and nobody works on a
+ * checkout.
+ */
+async function settled(service: ServiceName): Promise<Record<string, string>> {
+  const databaseUrl = system.databaseUrl(service);
   let before = '';
   return eventually(async () => {
+    if (service === 'sales') expect(await checkoutsAtWork()).toBe(0);
     const contents = await contentsOf(databaseUrl);
     const now = JSON.stringify(contents);
     const isSettled = now === before && (contents['pending_changes'] ?? noRows) === noRows;
@@ -175,6 +180,14 @@ async function settled(databaseUrl: string): Promise<Record<string, string>> {
     if (!isSettled) throw new Error('still changing');
     return contents;
   });
+}
+
+async function checkoutsAtWork(): Promise<number> {
+  const client = new pg.Client({ connectionString: system.databaseUrl('sales') });
+  await client.connect();
+  const { rows } = await client.query('SELECT FROM checkouts WHERE lease_owner IS NOT NULL');
+  await client.end();
+  return rows.length;
 }
 
 /** Rows that came to be, by table. */

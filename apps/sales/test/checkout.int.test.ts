@@ -1,8 +1,10 @@
 import { createClient } from '@kassa/grpc';
 import { salesDefinition } from '@kassa/contracts/sales';
+import { openDatabase } from '@kassa/database';
 import { eventually } from '@kassa/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { stepId } from '../src/clients.ts';
+import { createCheckouts, type Checkout } from '../src/store/checkouts.ts';
 import { byCard, cable, client, openRoom, type Client, type Reply, type Room } from './room.ts';
 
 let room: Room;
@@ -427,6 +429,32 @@ describe('operators', () => {
     expect((await complete(id)).body.code).toBe('wrong-state');
   });
 
+  test('aborted by the process that was at work on it: what it then hears of the reservation does not put the undo off', async () => {
+    const id = await open();
+    let letGo!: () => void;
+    room.inventory.fail('release', { until: new Promise((resolve) => (letGo = resolve)) });
+    room.inventory.fail('reserve', ...Array.from({ length: 60 }, () => 'away' as const));
+    expect((await complete(id)).status).toBe(202);
+    await operator.post(`/v1/checkouts/${id}/resolve`, { action: 'abort', reason: 'The customer left.' });
+    const stands = async () => {
+      const { rows } = await room.db.query(
+        'SELECT phase, tries, problem, lease_owner AS owner FROM checkouts WHERE sale_id = $1',
+        [id],
+      );
+      return rows[0] as { phase: string; tries: number; problem: string | null; owner: string };
+    };
+    const before = await stands();
+    const database = openDatabase({ url: room.db.options.connectionString!, poolMax: 1, applicationName: 'test' });
+    const late = createCheckouts(database, { owner: before.owner, leaseMs: 600, isGathering: false });
+    const asFrozen = { saleId: id, attempt: 1, undoRound: 0, phase: 'COMMITTING' } as Checkout;
+    await late.postpone(asFrozen, 3_600_000, 'unavailable');
+    expect(await stands()).toEqual({ ...before, phase: 'COMPENSATING', tries: 0, problem: null });
+    await database.close();
+    room.inventory.forget('reserve');
+    letGo();
+    await atRest(id, 'ABORTED');
+  });
+
   test('what is left of an undo was done by hand', async () => {
     const id = await open();
     room.payments.fail('purchase', { declined: 'do-not-honour' });
@@ -462,6 +490,7 @@ describe('operators', () => {
       ]),
     ).toEqual([
       ['resume', 'operator-7', 'COMMITTING'],
+      ['abort', 'operator-7', 'COMMITTING'],
       ['abort', 'operator-7', 'COMMITTING'],
       ['finish', 'operator-7', 'COMPENSATING'],
       ['finish', 'operator-7', 'CONSUMING'],

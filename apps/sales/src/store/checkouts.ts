@@ -119,11 +119,11 @@ const keepLeaseStatement: Statement = {
     WHERE sale_id = $1 AND attempt = $2 AND lease_owner = $3 AND phase <> 'ENDED'`,
 };
 
-/** Due again later, for whoever looks first: nobody holds it meanwhile. */
+/** Due again later, for whoever looks first: nobody holds it meanwhile. One that an operator aborts is in another phase, and stays with its undo. */
 const postponeStatement: Statement = {
   name: 'sales_postpone',
   text: `UPDATE checkouts SET lease_owner = NULL, lease_until = now() + $4 * interval '1 millisecond', tries = tries + 1, problem = $5, undo_round = $6
-    WHERE sale_id = $1 AND attempt = $2 AND lease_owner = $3 AND phase <> 'ENDED'`,
+    WHERE sale_id = $1 AND attempt = $2 AND lease_owner = $3 AND phase = $7`,
 };
 
 const releaseLeasesStatement: Statement = {
@@ -259,9 +259,9 @@ export function createCheckouts(db: Database, { owner, leaseMs, isGathering }: S
       await db.query(keepLeaseStatement, [saleId, attempt, owner, leaseMs]);
     },
 
-    /** Puts a checkout off, if it still is ours. */
-    async postpone({ saleId, attempt, undoRound }: Checkout, delayMs: number, problem: string): Promise<void> {
-      await db.query(postponeStatement, [saleId, attempt, owner, delayMs, problem, undoRound]);
+    /** Puts a checkout off, if it still is ours and where we left it. */
+    async postpone({ saleId, attempt, undoRound, phase }: Checkout, delayMs: number, problem: string): Promise<void> {
+      await db.query(postponeStatement, [saleId, attempt, owner, delayMs, problem, undoRound, phase]);
     },
 
     /** Lets go of all that this process holds, so that another one may take it at once. */
