@@ -26,6 +26,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const database = openDatabase({
     url: config.DATABASE_URL,
     poolMax: config.DATABASE_POOL_MAX,
+    groupMax: config.DATABASE_GROUP_MAX,
     applicationName: 'acquirer',
     onError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
   });

@@ -1,8 +1,18 @@
 import type { z } from 'zod';
 import { commonSettings, ConfigError, count, durationMs, loadConfig, secrets, url } from '@kassa/config';
 
-const { NODE_ENV, LOG_LEVEL, HOST, HTTP_PORT, HEALTH_PORT, METRICS_PORT, DATABASE_URL, DATABASE_POOL_MAX, SHUTDOWN_TIMEOUT_MS } =
-  commonSettings;
+const {
+  NODE_ENV,
+  LOG_LEVEL,
+  HOST,
+  HTTP_PORT,
+  HEALTH_PORT,
+  METRICS_PORT,
+  DATABASE_URL,
+  DATABASE_POOL_MAX,
+  DATABASE_GROUP_MAX,
+  SHUTDOWN_TIMEOUT_MS,
+} = commonSettings;
 
 /** Every setting of the acquirer simulator. It has no tokens of its own and asks none of anyone: merchants come with an API key. */
 export const settings = {
@@ -14,6 +24,7 @@ export const settings = {
   METRICS_PORT,
   DATABASE_URL,
   DATABASE_POOL_MAX,
+  DATABASE_GROUP_MAX,
   SHUTDOWN_TIMEOUT_MS,
   API_KEY: secrets().describe("the merchant's key; he sends it as a bearer token. Two while it is being changed"),
   WEBHOOK_URL: url().optional().describe('where events go; absent: events are kept and not sent'),

@@ -70,7 +70,7 @@ export function createStore(db: Database) {
         const followUp = await recordFollowUp(request, decide);
         if (followUp) return followUp;
       } else {
-        const { rows } = await db.query<OperationRow>(insertOperation, insertValues(request, decide(undefined)));
+        const { rows } = await db.write<OperationRow>(insertOperation, insertValues(request, decide(undefined)));
         if (rows[0]) return { ...toRecorded(rows[0]), isNew: true };
       }
       const seen = await find(request.providerKey);

@@ -60,6 +60,18 @@ export function createStore(db: Database, prisma: PrismaClient) {
     return rows[0]?.result as Result;
   }
 
+  /** Those that come while others are being made are made together; where that fails, each is made alone. */
+  const reserveInGroup = db.grouped(async (requests: readonly Reserve[]): Promise<(ReservationOutcome | Error)[]> => {
+    const alone = (request: Reserve) => command<ReservationOutcome>(reserveStock, Object.values(request), undefined);
+    if (requests.length > 1) {
+      const { rows } = await db
+        .query<{ result: ReservationOutcome[] }>(reserveSeveral, [JSON.stringify(requests)])
+        .catch(() => ({ rows: [] }));
+      if (rows[0]) return rows[0].result;
+    }
+    return Promise.all(requests.map((request) => alone(request).catch((error: Error) => error)));
+  });
+
   return {
     ...createImports(db, prisma),
     ...createFeed(db),
@@ -74,9 +86,11 @@ export function createStore(db: Database, prisma: PrismaClient) {
       const lines = sortedLines(request.lines);
       const { reservationId, shopId, state, ttlMs, reference } = request;
       const fingerprint = createHash('sha256').update(requestText(request)).digest('hex');
-      const asked = [lines.map(({ sku }) => sku), lines.map(({ quantity }) => quantity)];
-      const values = [reservationId, shopId, ...asked, state, ttlMs, reference, fingerprint, actor.subject, actor.role];
-      return command(reserveStock, values, keyed);
+      const skus = lines.map(({ sku }) => sku);
+      const quantities = lines.map(({ quantity }) => quantity);
+      const what = { id: reservationId, shopId, skus, quantities, state, ttlMs, reference, fingerprint };
+      const asked: Reserve = { ...what, subject: actor.subject, role: actor.role };
+      return keyed === undefined ? reserveInGroup(asked) : command(reserveStock, Object.values(asked), keyed);
     },
     firm: (reservationId: string, shopId: string | undefined, keyed?: Keyed): Promise<ReservationOutcome> =>
       command(firmReservation, [reservationId, shopId ?? null], keyed),
@@ -243,6 +257,20 @@ export function createStore(db: Database, prisma: PrismaClient) {
   };
 }
 
+/** A request as the database takes it: its parameters in their order. */
+interface Reserve {
+  id: string;
+  shopId: string;
+  skus: string[];
+  quantities: number[];
+  state: string;
+  ttlMs: number;
+  reference: string;
+  fingerprint: string;
+  subject: string;
+  role: string;
+}
+
 interface Command {
   plain: Statement;
   keyed: Statement;
@@ -284,6 +312,7 @@ const renewEpoch = toCommand('renew_epoch_v1', 3, 'feed', ['done']);
 const recordMovements = toCommand('record_movements_v1', 6, 'document', ['recorded', 'repeated']);
 const changeProduct = toCommand('change_product_v1', 6, 'product', ['done']);
 
+const reserveSeveral = { name: 'reserve_several', text: 'SELECT reserve_several_v1($1) AS result' };
 const consumeReservations = { name: 'consume_reservations', text: 'SELECT consume_reservations_v1($1, $2, $3) AS result' };
 const ping = { name: 'ping', text: 'SELECT 1' };
 const expireReservations = { name: 'expire_reservations', text: 'SELECT expire_reservations_v1($1, $2, $3) AS expired' };

@@ -337,6 +337,67 @@ describe('many at once', () => {
   });
 });
 
+describe('several reserved at once', () => {
+  /** Reserves while someone holds a level of the first one, so that the others gather behind it and go together. */
+  async function together(requests: ReturnType<typeof reserving>[]): Promise<string[]> {
+    const holder = await room.db.connect();
+    await holder.query(`BEGIN; SELECT FROM stock_levels WHERE shop_id = 'dk-003' AND sku = 'E1' FOR UPDATE`);
+    const first = stateOf(room.grpc.reserve(reserving({ shopId: 'dk-003' })));
+    await eventually(async () => expect(await waiting()).toBe(1));
+    const answers = requests.map((request) => stateOf(room.grpc.reserve(request)));
+    await eventually(async () => {
+      const { rowCount } = await room.db.query(
+        `SELECT FROM pg_stat_activity WHERE query LIKE '%reserve_several%' AND pid <> pg_backend_pid()`,
+      );
+      expect(rowCount).toBeGreaterThan(0);
+    });
+    await holder.query('COMMIT');
+    holder.release();
+    expect(await first).toBe('ACTIVE');
+    return Promise.all(answers);
+  }
+
+  test('each has its own answer, and what is refused keeps no other from being reserved', async () => {
+    const before = await levelOf(room, 'E7');
+    const lines = [{ sku: 'E7', quantity: 2 }];
+    const again = reserving({ lines });
+    const other = { ...reserving({ lines: [{ sku: 'E7', quantity: 3 }] }), reservationId: again.reservationId };
+    const tooMany = reserving({ lines: [...lines, { sku: 'E8', quantity: 100_000 }] });
+    const firm = reserving({ lines, state: 'FIRM', ttlMs: 0 });
+    const answers = await together([again, again, other, tooMany, reserving({ lines, shopId: 'dk-999' }), firm]);
+    expect(answers).toEqual(['ACTIVE', 'ACTIVE', 'idempotency-key-reused', 'insufficient-stock', 'not-found', 'FIRM']);
+    expect(await levelOf(room, 'E7')).toEqual({ onHand: before.onHand, reserved: before.reserved + 4 });
+    expect(await violations(room)).toEqual([]);
+  });
+
+  test('the last units go to those who come first', async () => {
+    const lines = [{ sku: 'FEW', quantity: 2 }];
+    const answers = await together(Array.from({ length: 4 }, () => reserving({ lines, shopId: 'dk-002' })));
+    expect(answers.sort()).toEqual(['ACTIVE', 'insufficient-stock', 'insufficient-stock', 'insufficient-stock']);
+    expect(await violations(room)).toEqual([]);
+  });
+
+  test('in two replicas, of the same goods in any order: nobody waits in a circle', async () => {
+    const before = await deadlocks();
+    const other = await room.replica();
+    const reserve = async (n: number) => {
+      const lines = [
+        { sku: `E${1 + (n % 5)}`, quantity: 1 },
+        { sku: `E${1 + ((n * 3 + 1) % 5)}`, quantity: 1 },
+      ];
+      const unique = lines[0]!.sku === lines[1]!.sku ? lines.slice(1) : lines;
+      return stateOf((n % 2 ? other : room).grpc.reserve(reserving({ lines: unique })));
+    };
+    for (let time = 0; time < 5; time += 1)
+      expect(new Set(await Promise.all(Array.from({ length: 60 }, (_, n) => reserve(n * 7 + time))))).toEqual(
+        new Set(['ACTIVE']),
+      );
+    await other.close();
+    expect(await deadlocks()).toBe(before);
+    expect(await violations(room)).toEqual([]);
+  });
+});
+
 describe('several consumed at once', () => {
   const held = async (lines: { sku: string; quantity: number }[], state: 'ACTIVE' | 'FIRM' = 'FIRM') => {
     const request = reserving({ lines, state, actor: { subject: 'employee-7', role: 'cashier' } });

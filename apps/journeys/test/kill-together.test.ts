@@ -1,12 +1,14 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import pg from 'pg';
-import { layStops, type StopAt, type Stops } from './stops.ts';
+import { layStops, type Stop, type StopAt, type Stops } from './stops.ts';
 import { startSystem, type System } from './system.ts';
-import { openTill, type Till } from './till.ts';
+import { openTill, type Sale, type Till } from './till.ts';
 import { accountOf, agreement } from './witnesses.ts';
 
-// The goods of several sales are consumed in one statement of inventory, and marked in one of sales. kill -9 of either process while that
-// statement stands right before its commit, which then happens all the same or is lost: each sale is sold once.
+// The goods of several sales are consumed in one statement of inventory, and marked in one of sales; steps of several that come at once share
+// a transaction. kill -9 of the process while that stands right before its commit, which then happens all the same or is lost: each sale
+// is sold once.
 
 const several = 4;
 const ends = ['commit', 'lose'] as const;
@@ -22,14 +24,15 @@ type Victim = keyof typeof victims;
 
 let system: System;
 let tills: Till[];
-let stops: Record<Victim, Stops>;
+let stops: Record<Victim | 'payments', Stops>;
 let inventory: pg.Client;
 
 beforeAll(async () => {
   system = await startSystem({ env: { sales: { CONSUME_GATHER_MS: '1000' } } });
   stops = {
     inventory: await layStops(system.databaseUrl('inventory'), ['reservations']),
-    sales: await layStops(system.databaseUrl('sales'), ['checkouts']),
+    sales: await layStops(system.databaseUrl('sales'), ['checkouts', 'sales']),
+    payments: await layStops(system.databaseUrl('payments'), ['payment_intents']),
   };
   inventory = new pg.Client({ connectionString: system.databaseUrl('inventory') });
   await inventory.connect();
@@ -37,8 +40,7 @@ beforeAll(async () => {
   tills = await Promise.all(registers.map(({ id }) => openTill(system, id)));
 });
 afterAll(async () => {
-  await stops.inventory.close();
-  await stops.sales.close();
+  for (const stop of Object.values(stops)) await stop.close();
   await inventory.end();
   await system.stop();
 });
@@ -49,10 +51,7 @@ test.each(cases)('$victim is killed while it consumes several sales at once; the
   const { sku } = system.demo.products[1]!;
   const opened = await Promise.all(tills.map((till) => till.open([{ sku, quantity: 2 }])));
   const stop = await stops[victim].arm(victims[victim](opened[0]!.id));
-  const done = await Promise.all(
-    opened.map(({ id, totalMinor }, n) => tills[n]!.complete(id, [{ method: 'terminal', amountMinor: totalMinor }])),
-  );
-  expect(done.map(({ answer }) => answer.status)).toEqual(opened.map(() => 200));
+  await completeAll(opened);
   try {
     await stop.reached();
     const { rowCount } = await inventory.query(sharing[victim], [opened.map(({ id }) => `sale:${id}`)]);
@@ -63,13 +62,91 @@ test.each(cases)('$victim is killed while it consumes several sales at once; the
     await stop.commit();
   }
   await system.restart(victim);
+  await expectSoldOnce(opened);
+});
 
+/**
+ * Each step that several sales take in one transaction: whose it is, and the row it writes. Where the process is gone, PostgreSQL commits the
+ * whole or none of it, as it notices.
+ */
+const steps = {
+  freeze: {
+    victim: 'sales',
+    at: (id: string): StopAt => ({ table: 'sales', on: 'UPDATE', row: { id, state: 'COMMITTING' } }),
+  },
+  finish: {
+    victim: 'sales',
+    at: (id: string): StopAt => ({ table: 'sales', on: 'UPDATE', row: { id, state: 'COMPLETED' } }),
+  },
+  reserve: {
+    victim: 'inventory',
+    at: (id: string): StopAt => ({ table: 'reservations', on: 'INSERT', row: { reference: `sale:${id}` } }),
+  },
+  'begin of a payment': {
+    victim: 'payments',
+    at: (id: string): StopAt => ({ table: 'payment_intents', on: 'INSERT', row: { reference: `sale:${id}` } }),
+  },
+  'end of a payment': {
+    victim: 'payments',
+    at: (id: string): StopAt => ({
+      table: 'payment_intents',
+      on: 'UPDATE',
+      row: { reference: `sale:${id}`, status: 'captured' },
+    }),
+  },
+} as const;
+
+const stepCases = Object.entries(steps).flatMap(([name, step]) => ends.map((fate) => ({ name, ...step, fate })));
+
+test.each(stepCases)(
+  '$victim is killed at the $name of several sales at once; the database: $fate',
+  async ({ victim, at, fate }) => {
+    const open = () => Promise.all(tills.map((till, n) => till.open([{ sku: system.demo.products[n + 1]!.sku, quantity: 2 }])));
+    await expectSoldOnce(await completeAll(await open())); // Who has just been started takes steps too slowly for others to gather.
+    const opened = await open();
+    const held: Stop[] = [];
+    for (const { id } of opened) held.push(await stops[victim].arm(at(id)));
+    // While the first one waits, the others gather; they go together when it is not waited for any longer, and one of them comes to its stop.
+    const completing = [completeAll(opened.slice(0, 1))];
+    try {
+      await held[0]!.reached();
+      completing.push(completeAll(opened.slice(1), 1));
+      await Promise.any(held.slice(1).map((stop) => stop.reached()));
+      await setTimeout(200);
+      const waiting = (await Promise.all(held.map(isReached))).filter(Boolean);
+      expect(waiting.length).toBeLessThan(several);
+      await system.kill(victim);
+      if (fate === 'lose') for (const stop of held) if (await isReached(stop)) await stop.lose();
+    } finally {
+      for (const stop of held) await stop.commit();
+    }
+    await system.restart(victim);
+    await Promise.all(completing);
+    await expectSoldOnce(opened);
+  },
+);
+
+const isReached = (stop: Stop): Promise<boolean> =>
+  stop.reached(0).then(
+    () => true,
+    () => false,
+  );
+
+/** Sales that stand at the tills from the first or another one on, paid by card. */
+async function completeAll(sales: Sale[], firstTill = 0): Promise<Sale[]> {
+  const pay = ({ id, totalMinor }: Sale, n: number) =>
+    tills[firstTill + n]!.complete(id, [{ method: 'terminal', amountMinor: totalMinor }]);
+  expect((await Promise.all(sales.map(pay))).map(({ answer }) => answer.status)).toEqual(sales.map(() => 200));
+  return sales;
+}
+
+async function expectSoldOnce(sales: Sale[]): Promise<void> {
   const books = await agreement(system);
-  for (const { id, totalMinor } of opened) {
+  for (const { id, totalMinor } of sales) {
     const money = { receipts: 1, settledMinor: totalMinor, paidMinor: totalMinor, heldMinor: 0, chargedMinor: totalMinor };
     expect(accountOf(id, books)).toEqual({ state: 'COMPLETED', ...money, unitsSold: 2, unitsHeld: 0 });
   }
-});
+}
 
 /** How inventory shows that several sales share a statement: it waits at the stop, or it has written several. */
 const sharing: Record<Victim, string> = {

@@ -28,14 +28,18 @@ const unitsSold = new Map<string, number>();
 
 beforeAll(async () => {
   const demo = makeDemo({ registersOfFirstShop: cases.length });
-  const roomy = { DATABASE_POOL_MAX: '36' };
-  // Where several sales share a statement, only the first of them would come to its stop; kill-together.test.ts has those.
-  const alone = { ...roomy, CONSUME_GATHER_MS: '0' };
+  // Where several sales share a statement or a transaction, only the first of them would come to its stop; kill-together.test.ts has those.
+  const alone = { DATABASE_POOL_MAX: '36', DATABASE_GROUP_MAX: '1' };
   // The acquirer is given longer than any step is held up: what payments calls failed must not be what a test keeps from being recorded.
   const patient = { PROVIDER_TIMEOUT_MS: '60000', TERMINAL_TIMEOUT_MS: '60000' };
   system = await startSystem({
     demo,
-    env: { sales: alone, inventory: roomy, payments: { ...roomy, ...patient }, acquirer: { DATABASE_POOL_MAX: '20' } },
+    env: {
+      sales: { ...alone, CONSUME_GATHER_MS: '0' },
+      inventory: alone,
+      payments: { ...alone, ...patient },
+      acquirer: { ...alone, DATABASE_POOL_MAX: '20' },
+    },
   });
   for (const name of services) stops.set(name, await layStops(system.databaseUrl(name), stopTables[name]));
   const registers = demo.registers.filter(({ shopId }) => shopId === 'dk-001');

@@ -127,7 +127,7 @@ export function createStore(db: Database, prisma: PrismaClient, timing: Timing) 
 
   async function begin(statement: Statement, values: unknown[], read: (row: AnswerRow) => Begun = toBegun): Promise<Begun> {
     try {
-      const { rows } = await db.query<{ result: AnswerRow }>(statement, values);
+      const { rows } = await db.write<{ result: AnswerRow }>(statement, values);
       return read(onlyRow(rows).result);
     } catch (error) {
       if (isExpectation(error, 'transaction-id-reused')) return { verdict: 'reused' };
@@ -179,7 +179,7 @@ export function createStore(db: Database, prisma: PrismaClient, timing: Timing) 
 
     /** Writes down what became of a transaction. It is final afterwards unless nobody knows. */
     async finish(transaction: Pick<Transaction, 'id' | 'sends' | 'attempts'>, verdict: Verdict): Promise<Finished> {
-      const { rows } = await db.query<{ result: AnswerRow }>(
+      const { rows } = await db.write<{ result: AnswerRow }>(
         statements.finishTransaction,
         statements.finishTransactionValues(transaction, verdict),
       );

@@ -43,6 +43,7 @@ export async function createApp(config: Config, log: Logger, overrides: Partial<
   const database = openDatabase({
     url: config.DATABASE_URL,
     poolMax: config.DATABASE_POOL_MAX,
+    groupMax: config.DATABASE_GROUP_MAX,
     applicationName: 'sales',
     onError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
   });

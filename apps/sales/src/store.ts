@@ -179,7 +179,7 @@ export function createStore(db: Database, options: StoreOptions) {
 
     /** What the till's shop, register and catalogue say at an instant; undefined for a shop inventory has not told of. */
     async counter(by: { shopId: string; registerId: string }, items: Item[], at: Date): Promise<Counter | undefined> {
-      const { rows } = await db.query<Counter>(counterStatement, [by.shopId, by.registerId, ...itemColumns(items), at]);
+      const { rows } = await db.read<Counter>(counterStatement, [by.shopId, by.registerId, ...itemColumns(items), at]);
       return rows[0];
     },
 
@@ -191,8 +191,8 @@ export function createStore(db: Database, options: StoreOptions) {
       at = new Date(0),
     ): Promise<LoadedSale | undefined> {
       const { rows } = items.length
-        ? await db.query<SaleRow>(loadWithOffersStatement, [by.shopId, by.registerId, ...itemColumns(items), at, saleId])
-        : await db.query<SaleRow>(loadStatement, [by.shopId, by.registerId, saleId]);
+        ? await db.read<SaleRow>(loadWithOffersStatement, [by.shopId, by.registerId, ...itemColumns(items), at, saleId])
+        : await db.read<SaleRow>(loadStatement, [by.shopId, by.registerId, saleId]);
       return rows[0] && toLoadedSale(rows[0]);
     },
 
@@ -208,14 +208,14 @@ export function createStore(db: Database, options: StoreOptions) {
         sale.openedAt,
         JSON.stringify(sale.lines),
       ];
-      await expecting(() => db.query(openStatement, [...keyValues(key, answer), ...signInValues(by), ...row]));
+      await expecting(() => db.write(openStatement, [...keyValues(key, answer), ...signInValues(by), ...row]));
     },
 
     /** Puts the sale `after` in the place of `before`. Errors: write-conflict where it changed meanwhile, register-unknown, session-superseded. */
     async saveSale(before: Sale, after: Sale, by: SignedIn, key: Key, answer: Answer): Promise<void> {
       const changed = changedRows(before, after);
       const values = [...keyValues(key, answer), ...signInValues(by), ...saveValues(before, after), ...changed.values];
-      await expecting(() => db.query(saveStatement('save', changed.names), values));
+      await expecting(() => db.write(saveStatement('save', changed.names), values));
     },
 
     /** Saves the sale as COMMITTING together with its plan, the claim of the key and the lease. Errors: as saveSale. */
@@ -225,7 +225,7 @@ export function createStore(db: Database, options: StoreOptions) {
       const changed = changedRows(before, after);
       const claim = claimValues(key, after.id);
       const values = [...claim, ...signInValues(by), ...saveValues(before, after), ...checkout, ...changed.values];
-      const { rows } = await expecting(() => db.query<{ startedAt: Date }>(saveStatement('freeze', changed.names), values));
+      const { rows } = await expecting(() => db.write<{ startedAt: Date }>(saveStatement('freeze', changed.names), values));
       const startedAt = (rows[0]?.startedAt ?? new Date(0)).toISOString();
       const { saleId, attempt } = plan;
       return {

@@ -99,6 +99,7 @@ export const commonSettings = {
     .transform(constant)
     .describe("this service's own database"),
   DATABASE_POOL_MAX: count().default(10).describe('connections at most'),
+  DATABASE_GROUP_MAX: count().default(16).describe('statements that are committed together at most; 1: each by itself'),
   OIDC_ISSUER: url().describe('the `iss` of tokens we accept'),
   OIDC_JWKS_URI: url().optional().describe('where its keys are; default: issuer/jwks'),
   OIDC_AUDIENCE: z.string().default('kassa').describe('the `aud` of tokens we accept'),

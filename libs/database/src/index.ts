@@ -1,2 +1,2 @@
-export { openDatabase, type Database, type DatabaseOptions, type Statement } from './database.ts';
+export { openDatabase, type Answered, type Database, type DatabaseOptions, type Statement } from './database.ts';
 export { ExpectationFailed, isExpectation } from './errors.ts';

@@ -28,15 +28,18 @@ export async function inSpan<T>(name: string, text: string, work: () => Promise<
   }
 }
 
+/** Runs a statement in its span, and notes how long it took. */
+export function timed<T>(name: string, text: string, work: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  return inSpan(name, text, work).finally(() => duration.record((performance.now() - startedAt) / 1000, { statement: name }));
+}
+
 /** The same pool, whose statements are timed and traced, Prisma's too. A transaction is traced by whoever runs it. */
 export function traced(pool: pg.Pool): pg.Pool {
   const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
   const tracedQuery = (statement: string | { name?: string; text: string }, ...rest: unknown[]) => {
     const { name = 'unnamed', text } = typeof statement === 'string' ? { text: statement } : statement;
-    const startedAt = performance.now();
-    return inSpan(name, text, () => query(statement, ...rest)).finally(() =>
-      duration.record((performance.now() - startedAt) / 1000, { statement: name }),
-    );
+    return timed(name, text, () => query(statement, ...rest));
   };
   pool.query = tracedQuery as typeof pool.query;
   return pool;

@@ -301,9 +301,11 @@ async function applyRegisters(db: Database, rows: NumberedRow<RegisterRow>[]): P
     kind: value.kind,
     terminalId: value.terminal_id,
   }));
-  const { rows: said } = await db.query<{ n: number; outcome: string; otherShop: string }>(registersStatement, [
-    JSON.stringify(incoming),
-  ]);
+  // Tills move their counters meanwhile, several in one transaction; whoever stands in the other's way is repeated.
+  const values = [JSON.stringify(incoming)];
+  const { rows: said } = await db.transaction((client) =>
+    client.query<{ n: number; outcome: string; otherShop: string }>({ ...registersStatement, values }),
+  );
   const outcomes: Outcome[] = [];
   for (const { n, outcome, otherShop } of said) {
     const detail = `The register belongs to ${otherShop}, where its receipt numbers are; give the new place a register of its own.`;

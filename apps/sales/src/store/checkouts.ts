@@ -210,7 +210,7 @@ export function createCheckouts(db: Database, { owner, leaseMs, isGathering }: S
         ...documents,
         completedAt,
       ];
-      const { rows } = await expecting(() => db.query<{ number: number; answer: string }>(finishStatement, values));
+      const { rows } = await expecting(() => db.write<{ number: number; answer: string }>(finishStatement, values));
       const row = rows[0];
       if (!row) throw new Error('the statement answered nothing');
       return { number: row.number, answer: decodeAnswer(answer.status, row.answer) };
@@ -218,7 +218,7 @@ export function createCheckouts(db: Database, { owner, leaseMs, isGathering }: S
 
     /** COMPENSATING, with the reason and the undo that is now to be done. Error: write-conflict. */
     async beginUndo({ saleId, attempt }: Checkout, refusal: Refusal, undo: Undo[]): Promise<void> {
-      await expecting(() => db.query(beginUndoStatement, [saleId, attempt, JSON.stringify(refusal), JSON.stringify(undo)]));
+      await expecting(() => db.write(beginUndoStatement, [saleId, attempt, JSON.stringify(refusal), JSON.stringify(undo)]));
     },
 
     /** All is undone: the sale goes to `state`, its tenders are closed, the answer is recorded. Error: write-conflict. */
@@ -232,7 +232,7 @@ export function createCheckouts(db: Database, { owner, leaseMs, isGathering }: S
         JSON.stringify(refusal),
         ...declined,
       ];
-      await expecting(() => db.query(endUndoStatement, values));
+      await expecting(() => db.write(endUndoStatement, values));
     },
 
     /** ENDED: its goods are consumed. */
