@@ -5,8 +5,9 @@ import Fastify from 'fastify';
 import pg from 'pg';
 
 /**
- * What a sale costs that sells nothing: as many HTTP requests, gRPC calls, statements and commits between as many processes as a sale of
- * Kassa, each of one row and without a line of our own around it. What is faster than that needs other packages, or fewer commits.
+ * What a sale costs that sells nothing: as many HTTP requests, gRPC calls and statements between as many processes as a sale of Kassa, each
+ * statement of one row and committed by itself, without a line of our own around it. What is faster than that needs other packages, or fewer
+ * commits.
  * Run as one process a role; arguments: the role, a database's address, and the addresses of those it calls. Writes its own address.
  */
 const [role = '', databaseUrl = '', ...neighbours] = process.argv.slice(2);

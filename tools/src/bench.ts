@@ -17,8 +17,9 @@ const workspace = resolve(import.meta.dirname, '../..');
 const help = `npm run bench [-- options]     how fast Kassa is, as ratios to what the same machine can do in the same minute
 
   Runs a Kassa of its own on a new data folder, with every fsync, and measures in turn, round after round: a sale in two HTTP requests at
-  16 tills; the same requests, calls and commits with nothing in them; the fewest rows of a sale on the same PostgreSQL at 16 connections,
-  in one transaction of prepared statements and in a single statement; a stock lookup; a Fastify with one prepared SELECT; a bare Fastify.
+  32 tills, and at 16; the same requests, calls and statements with nothing in them; the fewest rows of a sale on the same PostgreSQL at 16
+  connections, in one transaction of prepared statements and in a single statement; a stock lookup; a Fastify with one prepared SELECT; a
+  bare Fastify.
   A ratio compares two of one round. The first two and a half minutes warm up and do not count.
 
   --rounds 5     how often, at least 5
