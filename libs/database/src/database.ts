@@ -41,10 +41,9 @@ export interface Database {
    */
   query<Row extends object = Record<string, unknown>>(statement: Statement, values: unknown[]): Promise<Answered<Row>>;
   /**
-   * As `query`, for a statement that writes: those that come while others are being committed are committed together, which under load costs
-   * PostgreSQL and Node a third less. All of them are written or none; each is answered after the commit. Where one refuses itself
-   * or fails, each is run again alone. For statements that lock rows of their own request: two transactions whose statements lock the same rows in
-   * another order wait for each other until PostgreSQL ends one, a second later.
+   * As `query`, for a statement that writes: those that come while others are being committed are committed together, all of them or none.
+   * Each is answered after the commit. Where one refuses itself or fails, each is run again alone. For statements that lock rows of their own
+   * request: two groups that lock the same rows in another order wait until PostgreSQL ends one of them, a second later.
    */
   write<Row extends object = Record<string, unknown>>(statement: Statement, values: unknown[]): Promise<Answered<Row>>;
   /**
@@ -158,8 +157,9 @@ async function commitTogether(pool: pg.Pool, writes: readonly Query[]): Promise<
   const commit = results.at(-1);
   if (commit === undefined || commit instanceof Error) return writes.map(() => commit ?? new Error('no commit was sent'));
   // PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK. Whose fault it was shows when each is alone.
-  if (commit.command === 'ROLLBACK') return (await Promise.all(writes.map((write) => sendTogether(pool, [write])))).flat();
-  return results.slice(1, -1);
+  if (commit.command !== 'ROLLBACK') return results.slice(1, -1);
+  const alone = (write: Query) => sendTogether(pool, [write]).catch((error: Error) => [error]);
+  return (await Promise.all(writes.map(alone))).flat();
 }
 
 /** PostgreSQL refused the statement, and the connection is as good as before. */
