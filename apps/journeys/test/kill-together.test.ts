@@ -28,7 +28,9 @@ let stops: Record<Victim | 'payments', Stops>;
 let inventory: pg.Client;
 
 beforeAll(async () => {
-  system = await startSystem({ env: { sales: { CONSUME_GATHER_MS: '1000' } } });
+  // The acquirer is given longer than any step is held up: what payments calls failed must not be what a test keeps from being recorded.
+  const patient = { PROVIDER_TIMEOUT_MS: '60000', TERMINAL_TIMEOUT_MS: '60000' };
+  system = await startSystem({ env: { sales: { CONSUME_GATHER_MS: '1000' }, payments: patient } });
   stops = {
     inventory: await layStops(system.databaseUrl('inventory'), ['reservations']),
     sales: await layStops(system.databaseUrl('sales'), ['checkouts', 'sales']),
