@@ -145,7 +145,7 @@ async function sendTogether(
   const client = await pool.connect();
   const settled = await Promise.allSettled(statements.map((statement) => client.query(statement)));
   const results = settled.map((one) => (one.status === 'fulfilled' ? one.value : (one.reason as Error)));
-  // A connection that is broken, or that PostgreSQL is about to end, is not handed out again.
+  // A connection whose statement failed otherwise may be broken, or hold a plan of a schema that is gone: it is not handed out again.
   client.release(results.find((result) => result instanceof Error && !isRefusal(result)) as Error | undefined);
   return results;
 }
@@ -162,8 +162,8 @@ async function commitTogether(pool: pg.Pool, writes: readonly Query[]): Promise<
   return (await Promise.all(writes.map(alone))).flat();
 }
 
-/** PostgreSQL refused the statement, and the connection is as good as before. */
-const isRefusal = (error: Error): boolean => (error as { severity?: string }).severity === 'ERROR';
+/** The statement refused itself, or was not run since another one of its transaction had; the connection is as good as before. */
+const isRefusal = (error: Error): boolean => /^(KA001|25P02)$/.test((error as { code?: string }).code ?? '');
 
 async function runTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>, attempts: number): Promise<T> {
   const client = await pool.connect().catch((error: unknown) => {
